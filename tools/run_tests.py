@@ -1,0 +1,53 @@
+"""Run everything that the repository can check: `make test`, or `make test ARGS="unit lessons"` for some steps."""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTEST = [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider"]
+UNIT = [*PYTEST, "tests", "--ignore=tests/browser", "--numprocesses=2", "--dist=loadscope"]
+NBVAL = [
+    "--nbval-lax",
+    "--nbval-current-env",
+    "--nbval-cell-timeout=300",
+    "--numprocesses=2",
+    "--dist=loadfile",
+]
+NOTEBOOKS = [
+    str(path.relative_to(ROOT))
+    for folder in ("notebooks", "notebooks/solutions")
+    for path in sorted((ROOT / folder).glob("*.ipynb"))
+]
+STEPS = {
+    "style": ([sys.executable, "-m", "ruff", "check", "."], {}),
+    "format": ([sys.executable, "-m", "ruff", "format", "--check", "."], {}),
+    "unit": (UNIT, {"KERAS_BACKEND": "tensorflow"}),
+    "unit-jax": (UNIT, {"KERAS_BACKEND": "jax"}),
+    "lessons": ([*PYTEST, *NBVAL, *NOTEBOOKS], {"KERAS_BACKEND": "tensorflow"}),
+    "browser": ([*PYTEST, "tests/browser"], {"KERAS_BACKEND": "tensorflow"}),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("steps", nargs="*", choices=[[], *STEPS], metavar="STEP", help=", ".join(STEPS))
+    chosen = parser.parse_args().steps or list(STEPS)
+    outcomes = {}
+    for step in chosen:
+        command, variables = STEPS[step]
+        print(f"=== {step}", flush=True)
+        start = time.monotonic()
+        status = subprocess.run(command, cwd=ROOT, env=os.environ | variables, check=False).returncode
+        outcomes[step] = (status, time.monotonic() - start)
+    print("=== summary")
+    for step, (status, seconds) in outcomes.items():
+        print(f"{step:10} {'ok' if status == 0 else f'FAILED (exit status {status})':26} {seconds:5.0f} s")
+    sys.exit(any(status for status, _ in outcomes.values()))
+
+
+if __name__ == "__main__":
+    main()
