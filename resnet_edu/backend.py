@@ -55,12 +55,24 @@ def devices():
     return [device.upper() for device in keras.distribution.list_devices()]
 
 
+def compiled(function):
+    """Return `function`, of tensors only, compiled at its first call for the shapes of that call."""
+    match keras.backend.backend():
+        case "tensorflow":
+            return tensorflow.function(function, autograph=False)
+        case "jax":
+            import jax  # noqa: PLC0415
+
+            return jax.jit(function)
+        case _:
+            raise NotImplementedError(_unsupported())
+
+
 def gradients(loss, arrays):
     """Return the gradient of the scalar `loss(arrays)` with respect to each tensor of the dict `arrays`.
 
-    Runs operation by operation: nothing is traced or compiled, so that a network which was never seen
-    before answers as fast as one that was. Raises NotImplementedError on a backend other than TensorFlow
-    and JAX.
+    `loss` itself runs step by step; what it calls may be `compiled`. Raises NotImplementedError on a backend
+    other than TensorFlow and JAX.
     """
     match keras.backend.backend():
         case "tensorflow":
@@ -72,17 +84,21 @@ def gradients(loss, arrays):
             import jax  # noqa: PLC0415
 
             return jax.grad(loss)(arrays)
-        case other:
-            raise NotImplementedError(
-                f"gradients are written for Keras on TensorFlow and JAX, not {other}; "
-                "set KERAS_BACKEND=tensorflow before the first import of keras"
-            )
+        case _:
+            raise NotImplementedError(_unsupported())
+
+
+def _unsupported():
+    return (
+        f"the course runs on Keras with TensorFlow or JAX, not with {name()}; "
+        "set KERAS_BACKEND=tensorflow before the first import of keras"
+    )
 
 
 def normalize_batch(x, *, epsilon):
     """Normalize each channel of `(n, h, w, c)` over the batch, as freshly initialized batch normalization does."""
     if keras.backend.backend() == "tensorflow":
-        # One kernel each way instead of nine operations: half of the time of a network that runs eagerly.
+        # One kernel each way instead of nine operations.
         scale, offset = ops.ones(x.shape[-1]), ops.zeros(x.shape[-1])
         return tensorflow.compat.v1.nn.fused_batch_norm(x, scale, offset, epsilon=epsilon)[0]
     mean, variance = ops.moments(x, axes=(0, 1, 2), keepdims=True)

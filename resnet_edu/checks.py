@@ -14,7 +14,7 @@ import numpy as np
 
 from resnet_edu import gradients
 
-TIME_LIMIT = 5.0  # seconds for one answer
+TIME_LIMIT = 2.0  # seconds for one call of the learner's function
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class _WrongAnswerError(Exception):
         self.result = Result("wrong", message, hint)
 
 
-class _NotAttemptedError(Exception):
+class _NothingReturnedError(Exception):
     pass
 
 
@@ -50,112 +50,126 @@ class _TooSlowError(BaseException):
 
 def check_depth(answer):
     """Check `depth(n)`: the number of layers of a network with n two-layer blocks in each of three stages."""
+    mistakes = [
+        (lambda n: 6 * n, "only the layers inside the blocks were counted.", "Add the first and the last layer."),
+        (lambda n: 6 * n + 1, "one layer is missing.", "Both the first convolution and the classifier count."),
+        (lambda n: 3 * n + 2, "a block was counted as one layer.", "Each block has two convolutions."),
+        (lambda n: 2 * n + 2, "one stage was counted.", "There are three stages of n blocks."),
+    ]
 
     def verify():
-        mistakes = {
-            "only the layers inside the blocks were counted.": (
-                lambda n: 6 * n,
-                "Add the first and the last layer.",
-            ),
-            "one layer is missing.": (lambda n: 6 * n + 1, "Both the first convolution and the classifier count."),
-            "a block was counted as one layer.": (lambda n: 3 * n + 2, "Each block has two convolutions."),
-            "one stage was counted.": (lambda n: 2 * n + 2, "There are three stages of n blocks."),
-        }
-        for n in (1, 3, 9, 18):
-            got = _number(_call(answer, n), f"depth({n})")
-            for symptom, (mistake, hint) in mistakes.items():
-                if got == mistake(n) != 6 * n + 2:
-                    _wrong(f"depth({n}) gave {got:g}: {symptom}", hint)
-            if got != 6 * n + 2:
-                _wrong(f"depth({n}) gave {got:g}.", "3 stages × n blocks × 2 layers, and 2 layers more.")
+        _compare(
+            answer,
+            "depth",
+            (1, 3, 9, 18),
+            right=lambda n: 6 * n + 2,
+            mistakes=mistakes,
+            hint="3 stages × n blocks × 2 layers, and 2 layers more.",
+        )
         return "Right: 3 × n × 2 + 2 = 6n + 2, so n = 3 gives 20 layers and n = 9 gives 56."
 
-    return _run(verify)
+    return _run(answer, verify)
 
 
 def check_shrink_factor(answer):
-    """Check `shrink_factor(depth)`: the most that `depth` sigmoids in a row can pass on of a gradient."""
+    """Check `shrink_factor(depth)`: a bound on what `depth` sigmoids in a row can pass on of a gradient."""
+    mistakes = [
+        (
+            lambda depth: 0.25 * depth,
+            "the factors were added.",
+            "The chain rule multiplies the derivatives of nested functions.",
+        ),
+        (
+            lambda depth: 0.5**depth,
+            "that uses σ(0) = 1/2, the value of the sigmoid.",
+            "What passes through is its slope, σ′(z) = σ(z)(1 − σ(z)), where it is steepest.",
+        ),
+        (
+            lambda depth: 0.25 ** (depth - 1),
+            "one sigmoid is missing.",
+            "With depth = 1 there is one sigmoid, and so one factor.",
+        ),
+        (lambda depth: 4.0**depth, "it is more than 1.", "A slope of at most 1/4 can only shrink a gradient."),
+        (lambda depth: depth**0.25, "base and exponent are swapped.", "Multiply `depth` factors of 1/4."),
+        (
+            _steepest_chain,
+            "that is the factor of one particular chain.",
+            "The bound takes the steepest slope, 1/4, at every step.",
+        ),
+    ]
 
     def verify():
-        for depth in (1, 2, 3, 10, 40):
-            got, right = _number(_call(answer, depth), f"shrink_factor({depth})"), 0.25**depth
-            if math.isclose(got, right, rel_tol=1e-9):
-                continue
-            if math.isclose(got, 0.25 * depth, rel_tol=1e-9):
-                _wrong(
-                    f"shrink_factor({depth}) gave {got:.3g}: the factors were added.",
-                    "The chain rule multiplies the derivatives of nested functions.",
-                )
-            if math.isclose(got, 0.5**depth, rel_tol=1e-9):
-                _wrong(
-                    f"shrink_factor({depth}) gave {got:.3g}: that uses σ(0) = 1/2, the value of the sigmoid.",
-                    "What passes through is its slope, σ′(z) = σ(z)(1 − σ(z)), at its steepest point.",
-                )
-            if math.isclose(got, 0.25 ** (depth - 1), rel_tol=1e-9):
-                _wrong(
-                    f"shrink_factor({depth}) gave {got:.3g}: one sigmoid is missing.",
-                    "With depth = 1 there is one sigmoid, and so one factor.",
-                )
-            if got > 1:
-                _wrong(
-                    f"shrink_factor({depth}) gave {got:.3g}, which is more than 1.",
-                    "A sigmoid is never steeper than 1/4, so it can only shrink a gradient.",
-                )
-            _wrong(
-                f"shrink_factor({depth}) gave {got:.3g}.",
-                "Find the largest slope of one sigmoid; the chain rule multiplies one such factor for each.",
-            )
-        return (
-            "Right: each sigmoid passes on at most a quarter, so depth of them at most 0.25 to the power of depth."
+        _compare(
+            answer,
+            "shrink_factor",
+            (1, 2, 3, 10, 40),
+            right=lambda depth: 0.25**depth,
+            mistakes=mistakes,
+            hint="Find the largest slope of one sigmoid; the chain rule multiplies one such factor for each.",
         )
+        return "Right: each sigmoid passes on at most a quarter, so `depth` of them at most 0.25**depth."
 
-    return _run(verify)
+    return _run(answer, verify)
 
 
 def check_he_stddev(answer):
     """Check `he_stddev(kernel_shape)` for kernels `(height, width, channels in, channels out)`."""
+    mistakes = [
+        (lambda s: 2 / math.prod(s[:3]), "that is the variance.", "The standard deviation is its square root."),
+        (
+            lambda s: math.sqrt(2) / math.prod(s[:3]),
+            "the root was taken of the 2 alone.",
+            "Divide first, then take the root of the whole fraction.",
+        ),
+        (
+            lambda s: math.sqrt(2 / (s[0] * s[1] * s[3])),
+            "that counts the outputs of the kernel.",
+            "The usual choice, and Keras', is fan-in: the inputs that one output sums over.",
+        ),
+        (
+            lambda s: math.sqrt(2 / math.prod(s)),
+            "all four numbers were multiplied.",
+            "One output belongs to one filter: the number of filters does not enter its sum.",
+        ),
+        (
+            lambda s: math.sqrt(2 / s[2]),
+            "that counts the channels, but not the pixels under the kernel.",
+            "One output sums over height × width × channels values.",
+        ),
+        (
+            lambda s: math.sqrt(2 / (s[0] * s[1])),
+            "that counts the pixels under the kernel, but not the channels.",
+            "One output sums over height × width × channels values.",
+        ),
+        (
+            lambda s: math.sqrt(1 / math.prod(s[:3])),
+            "that is right for a linear layer.",
+            "ReLU sets half of the signal to zero; the 2 makes up for it.",
+        ),
+        (
+            lambda s: math.sqrt(2 / (s[0] * s[1] * (s[2] + s[3]))),
+            "that is Glorot's rule.",
+            "He's rule looks at the inputs alone.",
+        ),
+        (
+            lambda s: math.sqrt(math.prod(s[:3]) / 2),
+            "the fraction is upside down.",
+            "More inputs need smaller weights.",
+        ),
+    ]
 
     def verify():
-        for shape in [(3, 3, 16, 48), (3, 3, 16, 16), (1, 1, 64, 10), (7, 5, 3, 64)]:
-            height, width, channels, filters = shape
-            got = _number(_call(answer, shape), f"he_stddev({shape})")
-            fan_in, fan_out = height * width * channels, height * width * filters
-            if math.isclose(got, math.sqrt(2 / fan_in), rel_tol=1e-6):
-                continue
-            mistakes = [
-                (2 / fan_in, "that is the variance.", "The standard deviation is its square root."),
-                (
-                    math.sqrt(2 / fan_out),
-                    "that counts the outputs of the kernel.",
-                    "He et al. keep the forward signal's variance: count the inputs that one output sums over.",
-                ),
-                (
-                    math.sqrt(2 / channels),
-                    "that counts the channels, but not the pixels under the kernel.",
-                    "One output sums over height × width × channels values.",
-                ),
-                (
-                    math.sqrt(1 / fan_in),
-                    "that is right for a linear layer.",
-                    "ReLU sets half of the signal to zero; the 2 makes up for it.",
-                ),
-                (
-                    math.sqrt(2 / (fan_in + fan_out)),
-                    "that is Glorot's rule.",
-                    "He's rule looks at the inputs alone.",
-                ),
-                (math.sqrt(fan_in / 2), "the fraction is upside down.", "More inputs need smaller weights."),
-            ]
-            for value, symptom, hint in mistakes:
-                if math.isclose(got, value, rel_tol=1e-6):
-                    _wrong(f"he_stddev({shape}) gave {got:.4g}: {symptom}", hint)
-            _wrong(
-                f"he_stddev({shape}) gave {got:.4g}.",
-                "Count the values that one output sums over (fan-in), then take √(2 / fan-in).",
-            )
+        _compare(
+            answer,
+            "he_stddev",
+            ((3, 3, 16, 48), (3, 3, 16, 16), (1, 1, 64, 10), (7, 5, 3, 64)),
+            right=lambda s: math.sqrt(2 / math.prod(s[:3])),
+            mistakes=mistakes,
+            hint="Count the values that one output sums over (fan-in), then take √(2 / fan-in).",
+        )
         return "Right for four kernel shapes: the standard deviation is √(2 / (height × width × channels in))."
 
-    return _run(verify)
+    return _run(answer, verify)
 
 
 def check_backward_norms(answer):
@@ -163,126 +177,159 @@ def check_backward_norms(answer):
 
     def verify():
         rng = np.random.default_rng()
-        for depth, width in ((1, 3), (3, 4), (6, 5)):
+        for depth, width in ((3, 4), (1, 3), (6, 5)):
             weights = [rng.normal(size=(width, width)) for _ in range(depth)]
             x = rng.normal(size=width)
-            kept = [weight.copy() for weight in weights]
             got = _call(answer, [weight.copy() for weight in weights], x.copy())
-            right = _finite_difference_norms(kept, x)
             try:
                 got = np.asarray(got, float)
             except (TypeError, ValueError):
                 _wrong("backward_norms did not give a list of numbers.", "Return one norm for each weight matrix.")
+            if got.shape == (depth, width, width):
+                _wrong("those are the gradients themselves.", "Return the norm of each: np.linalg.norm.")
             if got.shape != (depth,):
                 _wrong(
                     f"for {depth} weight matrices the result has the shape {got.shape}, not ({depth},).",
-                    "Return one norm for each weight matrix, the first one's first.",
+                    "Return one norm for each weight matrix, that of the first layer first.",
                 )
-            _diagnose_norms(got, right, kept, x)
+            _diagnose_norms(got, _finite_difference_norms(weights, x), weights, x)
         return "Right: equal to finite differences for chains of 1, 3 and 6 layers."
 
-    return _run(verify)
+    return _run(answer, verify)
 
 
 def check_rescue(answer):
     """Check the setting that shall rescue a plain 56-layer network without batch normalization."""
 
     def verify():
+        form = 'Write it like {"activation": "relu", "initializer": "he_normal"}.'
         if not isinstance(answer, dict):
-            _wrong("the setting is not a dict.", 'Write it like dict(activation="tanh", initializer="he_normal").')
-        unknown = set(answer) - {"activation", "initializer"}
+            _wrong("the setting is not a dict.", form)
+        unknown = ", ".join(sorted(map(str, set(answer) - {"activation", "initializer"})))
         if unknown:
-            _wrong(
-                f"the setting changes {', '.join(sorted(map(str, unknown)))}.",
-                "Only activation and initializer may change: no batch normalization, no shortcut, depth 56.",
-            )
+            _wrong(f"the setting has the key {unknown}.", f"Only activation and initializer may change. {form}")
         x, y = _digits_batch()
         for seed in (101, 102):
             norms = gradients.fresh_gradient_norms(x, y, depth=56, batch_norm=False, seed=seed, **answer)
-            values = np.array(list(gradients.select_convolutions(norms).values()))
-            if not np.all(np.isfinite(values)):
-                _wrong("the numbers overflow.", "The signal grows from layer to layer: draw smaller weights.")
-            level = f"the norms go from {values.min():.1e} to {values.max():.1e}"
-            if values.max() > 100:
-                _wrong(f"{level}, above 100.", "Draw smaller weights.")
-            if values.min() < 0.01 and values.max() < 0.05:
-                _wrong(f"{level}: small at every layer.", "Draw larger weights: raise the initializer's scale.")
-            if values.min() < 0.01:
-                _wrong(
-                    f"{level}: too far apart.",
-                    "The gradient shrinks on its way back. Look for an activation that passes more on.",
-                )
-        return "Right: for two seeds you have not seen, all 55 norms lie between 0.01 and 100."
+            _diagnose_level(np.array(list(gradients.select_convolutions(norms).values())))
+        return "Right: for two draws that you have not seen, all 55 norms lie between 0.001 and 1000."
 
-    return _run(verify, attempted=_is_given(answer))
+    return _run(answer, verify, hint="Check the spelling of the activation and the initializer.")
 
 
+def _diagnose_level(norms):
+    if not np.all(np.isfinite(norms)):
+        _wrong("the numbers overflow.", "The signal grows from layer to layer: draw smaller weights.")
+    if not norms.any():
+        _wrong("all norms are 0.", "No signal comes through: draw larger weights.")
+    level = f"the norms go from {norms.min():.1e} to {norms.max():.1e}"
+    if norms.max() > 1000:
+        _wrong(f"{level}, above 1000.", "Draw smaller weights.")
+    if norms.min() < 0.001 and norms.max() < 100 * norms.min():
+        _wrong(f"{level}: small at every layer.", "Draw larger weights: raise the initializer's scale.")
+    if norms.min() < 0.001:
+        _wrong(
+            f"{level}: too far apart.",
+            "The gradient shrinks on its way back. Look for an activation that passes more on.",
+        )
+
+
+# For each question its options: whether it comes true, and why or why not.
 PREDICTIONS = {
     "sigmoid": {
-        "a": "No: the last layer is as close to the loss as in a shallow network. Its gradient stays large.",
-        "b": "",
-        "c": "No: equal norms need layers that pass on as much as they get. A sigmoid passes on at most 1/4.",
-        "d": "No: growing needs factors above 1. A sigmoid's slope is at most 1/4.",
+        "a": (
+            False,
+            "No: the last layer is as close to the loss as in a shallow network. Its gradient is not small.",
+        ),
+        "b": (True, "That is what happens: each layer on the way back takes its factor."),
+        "c": (
+            False,
+            "No: equal norms need layers that pass on as much as they get. A sigmoid passes on at most 1/4, and "
+            "these weights do not make up for it.",
+        ),
+        "d": (
+            False,
+            "No: growing needs factors above 1. A sigmoid's slope is at most 1/4, and these weights do not "
+            "make up for it.",
+        ),
     },
     "batch_norm": {
-        "a": "No: batch normalization rescales the signal at every layer, so neither it nor the gradient dies.",
-        "b": "No: it is not even, although each layer's signal is. Look at the first convolution's norm.",
-        "c": "",
-        "d": "No: the order is the other way round. The layers near the input have the large gradients.",
+        "a": (
+            False,
+            "No: batch normalization rescales the signal at every layer, so neither it nor the gradient dies.",
+        ),
+        "b": (False, "No: it is not even, although each layer's signal is. Look at the first convolution's norm."),
+        "c": (True, "That is what happens, and few people guess it. The text below says why."),
+        "d": (False, "No: the order is the other way round. The layers near the input have the large gradients."),
     },
 }
 
 
 def check_prediction(question, answer):
-    """Say whether the answer, a letter, to one of the `PREDICTIONS` came true, and if not, why."""
+    """Say whether the answer, a letter, to one of the `PREDICTIONS` came true, and why or why not."""
 
     def verify():
         if question not in PREDICTIONS:
             raise ValueError(f"no question is called {question!r}")
         options = PREDICTIONS[question]
-        letter = answer.strip().lower() if isinstance(answer, str) else None
+        letter = answer.strip(" \n():.").lower() if isinstance(answer, str) else None
         if letter not in options:
             _wrong("that is not one of the options.", f"Answer with one of {', '.join(map(repr, options))}.")
-        if options[letter]:
-            _wrong(options[letter], "Compare with the figure, then change your answer or keep it in mind.")
-        return "That is what happens."
+        came_true, why = options[letter]
+        if not came_true:
+            _wrong(why, "Compare with the figure.")
+        return why
 
-    return _run(verify, attempted=_is_given(answer))
+    return _run(answer, verify)
 
 
-def _run(verify, *, attempted=True):
+def _run(answer, verify, *, hint="Run it by itself, outside the check, to see where."):
     """Turn a verification into a Result: it returns what was right, or raises what was wrong."""
-    if not attempted:
+    if answer is None or answer is Ellipsis:
         return Result("not attempted", "not attempted yet")
     try:
-        with _time_limit(TIME_LIMIT):
-            return Result("correct", verify())
+        return Result("correct", verify())
     except _WrongAnswerError as wrong:
         return wrong.result
-    except _NotAttemptedError:
-        return Result("not attempted", "not attempted yet")
+    except _NothingReturnedError:
+        return Result("not attempted", "not attempted yet: the function returns nothing")
     except _TooSlowError:
         return Result("wrong", f"no answer after {TIME_LIMIT:g} seconds.", "Is there a loop that never ends?")
     except Exception as error:
-        return Result(
-            "wrong", f"your answer stopped with {type(error).__name__}: {error}", "Run it by itself to see where."
-        )
-
-
-def _is_given(answer):
-    return answer is not None and answer is not Ellipsis
+        return Result("wrong", f"your answer stopped with {type(error).__name__}: {error}", hint)
 
 
 def _call(function, *arguments):
     """Call the learner's function; a stub, which returns nothing, counts as not attempted."""
-    if not _is_given(function):
-        raise _NotAttemptedError
     if not callable(function):
         _wrong(f"a function is needed here, not {type(function).__name__}.", "Pass its name without parentheses.")
-    result = function(*arguments)
+    with _time_limit(TIME_LIMIT):
+        result = function(*arguments)
     if result is None:
-        raise _NotAttemptedError
+        raise _NothingReturnedError
     return result
+
+
+def _compare(answer, name, inputs, *, right, mistakes, hint):
+    """Compare a function of one argument with the right one at all inputs, or else with usual mistakes.
+
+    A mistake is `(function, symptom, hint)`; it is recognized only if it agrees at every input.
+    """
+    got = [_number(_call(answer, value), f"{name}({value})") for value in inputs]
+
+    def agrees(function):
+        return all(math.isclose(a, function(value), rel_tol=1e-6) for a, value in zip(got, inputs, strict=True))
+
+    if agrees(right):
+        return
+    place = next(i for i, value in enumerate(inputs) if not math.isclose(got[i], right(value), rel_tol=1e-6))
+    shown = f"{name}({inputs[place]}) gave {got[place]:.4g}"
+    for function, symptom, remedy in mistakes:
+        if agrees(function):
+            _wrong(f"{shown}: {symptom}", remedy)
+    if len(set(got)) == 1:
+        _wrong(f"{shown}, as for every other argument.", "The result must depend on the argument.")
+    _wrong(f"{shown}.", hint)
 
 
 def _number(value, what):
@@ -315,6 +362,16 @@ def _time_limit(seconds):
         signal.signal(signal.SIGALRM, before)
 
 
+def _steepest_chain(depth):
+    """The most that the chain h ← σ(h) of this depth, from any start, passes on of a gradient."""
+    start = np.linspace(-10, 10, 200_001)
+    product = np.ones_like(start)
+    for _ in range(depth):
+        start = 1 / (1 + np.exp(-start))
+        product *= start * (1 - start)
+    return float(product.max())
+
+
 def _digits_batch():
     from resnet_edu import data  # noqa: PLC0415, only this check needs scikit-learn
 
@@ -344,44 +401,80 @@ def _finite_difference_norms(weights, x, step=1e-6):
     return np.array(norms)
 
 
-def _backward_norms(weights, x, *, slope=True, transpose=True):
+def _imitate_norms(weights, x, *, slope="first", transpose=True, start="output", of="gradient"):
     """Norms as the exercise wants them, or with one of its usual mistakes."""
     signals = [x]
     for weight in weights:
         signals.append(np.tanh(weight @ signals[-1]))
-    delta, norms = signals[-1], []
+    delta, norms = signals[-1] if start == "output" else np.ones_like(x), []
     for weight, before, after in zip(weights[::-1], signals[-2::-1], signals[:0:-1], strict=True):
-        if slope:
-            delta = delta * (1 - after**2)
-        norms.append(np.linalg.norm(np.outer(delta, before)))
-        delta = (weight.T if transpose else weight) @ delta
+        sloped = delta * (1 - (before if slope == "of the input" else after) ** 2)
+        used = delta if slope in ("never", "late") else sloped
+        norms.append(np.linalg.norm(used if of == "delta" else np.outer(used, before)))
+        passed_on = delta if slope in ("never", "not passed on") else sloped
+        delta = (weight.T if transpose else weight) @ passed_on
     return np.array(norms[::-1])
 
 
+NORM_MISTAKES = [
+    (
+        {"slope": "never"},
+        "the slope of tanh is missing.",
+        "Multiply δ by 1 − h², the slope of that layer, before you use it.",
+    ),
+    (
+        {"slope": "late"},
+        "the slope of tanh comes too late.",
+        "Multiply δ by 1 − h² before you take the gradient, not after.",
+    ),
+    (
+        {"slope": "not passed on"},
+        "δ lost its slope on the way back.",
+        "Pass on the δ that already contains the slope.",
+    ),
+    (
+        {"slope": "of the input"},
+        "the slope was taken at the layer's input.",
+        "A layer's slope is 1 − h² with its own output h.",
+    ),
+    (
+        {"transpose": False},
+        "δ went back through W instead of its transpose.",
+        "Forward is W @ h; back is W.T @ δ.",
+    ),
+    (
+        {"start": "ones"},
+        "δ started with ones.",
+        "The derivative of half the squared length of h with respect to h is h itself.",
+    ),
+    (
+        {"of": "delta"},
+        "those are the norms of δ.",
+        "The gradient of W is the outer product of δ and the layer's input.",
+    ),
+]
+
+
 def _diagnose_norms(got, right, weights, x):
-    if np.allclose(got, right, rtol=1e-4, atol=1e-8):
+    def agrees(values):
+        return np.allclose(got, values, rtol=1e-4, atol=1e-8)
+
+    if agrees(right):
         return
-    mistakes = [
-        (right[::-1], "the norms are in the wrong order.", "The backward pass meets the last layer first."),
-        (right**2, "those are squared norms.", "Take the square root of the sum of squares."),
-        (
-            _backward_norms(weights, x, slope=False),
-            "the slope of tanh is missing.",
-            "Multiply δ by 1 − tanh² of that layer before you use it.",
-        ),
-        (
-            _backward_norms(weights, x, transpose=False),
-            "δ went back through W instead of its transpose.",
-            "Forward is W @ h, so backward is W.T @ δ.",
-        ),
-    ]
-    for value, symptom, hint in mistakes:
-        if np.allclose(got, value, rtol=1e-4, atol=1e-8):
+    if agrees(right[::-1]):
+        _wrong("the norms are in the wrong order.", "The backward pass meets the last layer first.")
+    if agrees(right**2):
+        _wrong("those are squared norms.", "Take the square root of the sum of squares.")
+    for options, symptom, hint in NORM_MISTAKES:
+        if agrees(_imitate_norms(weights, x, **options)):
             _wrong(symptom, hint)
-    last_right = np.isclose(got[-1], right[-1], rtol=1e-4)
-    where = "all layers but the last" if last_right else "the last layer already"
+    shown = f"{got.round(4)} instead of {right.round(4)}, by finite differences"
+    if np.isclose(got[-1], right[-1], rtol=1e-4):
+        _wrong(
+            f"the last layer's norm is right, those before it are not: {shown}.",
+            "What goes back from a layer to the one before?",
+        )
     _wrong(
-        f"the norms differ from finite differences at {where}: {got.round(4)} instead of {right.round(4)}.",
-        "For each layer, from the last: δ ← δ · (1 − h²), norm of the outer product of δ with the layer's input, "
-        "δ ← W.T @ δ.",
+        f"the last layer's norm is wrong already: {shown}.",
+        "Try one layer by hand: what is the loss's derivative with respect to its output, then to its weights?",
     )

@@ -1,10 +1,12 @@
 """The plain and the v1 network again, as pure functions of their kernels.
 
 Building a 56-layer Keras model takes longer than computing with it. A widget that shows a new network at
-every key press needs neither the model nor its layers: `draw_kernels` gives the kernels that
-`models.plain_net` and `models.resnet_v1` would start with, `mean_loss` the loss that they would have.
-The tests hold the two against each other.
+every key press needs neither the model nor its layers, but each kind of block compiled once.
+`draw_kernels` gives the kernels that `models.plain_net` and `models.resnet_v1` would start with, `mean_loss`
+the loss that they would have. The tests hold the two against each other.
 """
+
+import functools
 
 from keras import activations, ops
 
@@ -38,23 +40,52 @@ def mean_loss(kernels, x, y, *, depth, residual, activation="relu", batch_norm=T
     `x` is `(n, height, width, channels)` of at most 32×32 pixels, `y` holds `n` labels. `residual` chooses
     between the v1 block and the plain one.
     """
-    activate = activations.get(activation)
-
-    def convolve(x, name, stride=1):
-        x = ops.conv(x, kernels[name], strides=stride, padding="same")
-        return backend.normalize_batch(x, epsilon=ARTICLE.bn_epsilon) if batch_norm else x
-
-    x = activate(convolve(x, "stem_conv"))
+    style = {"activation": activation, "batch_norm": batch_norm}
+    x = _run(_unit, (x, kernels["stem_conv"]), **style)
     for _, stride, name in _block_places(depth):
-        branch = activate(convolve(x, f"{name}_conv1", stride))
-        branch = convolve(branch, f"{name}_conv2")
-        if residual:
-            shortcut = kernels.get(f"{name}_shortcut")
-            x = x if shortcut is None else ops.conv(x, shortcut, strides=stride, padding="same")
-            branch = x + branch
-        x = activate(branch)
-    logits = ops.matmul(ops.mean(x, axis=(1, 2)), kernels["classifier"])
+        weights = [
+            kernels[f"{name}_{part}"] for part in ("conv1", "conv2", "shortcut") if f"{name}_{part}" in kernels
+        ]
+        x = _run(_block, (x, *weights), stride=stride, residual=residual, **style)
+    return _run(_head, (x, y, kernels["classifier"]))
+
+
+def _run(function, tensors, **options):
+    shapes = tuple(tuple(tensor.shape) for tensor in tensors)
+    return _compiled(function, shapes, **options)(*tensors)
+
+
+@functools.lru_cache(maxsize=512)
+def _compiled(function, shapes, **options):
+    """Return a part of a network compiled for these shapes.
+
+    A network repeats few different blocks, so a new depth needs nothing new to be compiled: this is what makes
+    a network that was never seen before answer at once. The shapes are the key, and not used otherwise.
+    """
+    return backend.compiled(functools.partial(function, **options))
+
+
+def _unit(x, kernel, *, stride=1, activation, batch_norm):
+    return activations.get(activation)(_normalized(x, kernel, stride, batch_norm))
+
+
+def _block(x, kernel1, kernel2, shortcut=None, *, stride, residual, activation, batch_norm):
+    branch = _unit(x, kernel1, stride=stride, activation=activation, batch_norm=batch_norm)
+    branch = _normalized(branch, kernel2, 1, batch_norm)
+    if residual:
+        x = x if shortcut is None else ops.conv(x, shortcut, strides=stride, padding="same")
+        branch = x + branch
+    return activations.get(activation)(branch)
+
+
+def _head(x, y, kernel):
+    logits = ops.matmul(ops.mean(x, axis=(1, 2)), kernel)
     return ops.mean(ops.sparse_categorical_crossentropy(y, logits, from_logits=True))
+
+
+def _normalized(x, kernel, stride, batch_norm):
+    x = ops.conv(x, kernel, strides=stride, padding="same")
+    return backend.normalize_batch(x, epsilon=ARTICLE.bn_epsilon) if batch_norm else x
 
 
 def _block_places(depth):

@@ -1,7 +1,7 @@
 """Figures from arrays and dicts: trains nothing, imports no Keras."""
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 # Okabe and Ito's colours, which readers with any common colour blindness can tell apart. Each series also has
 # a marker of its own, so that a grey print still works. All stand out on white.
@@ -23,7 +23,7 @@ def plot_gradient_norms(series, ax):
             raise ValueError(f"the series {label!r} holds no layer")
         layers = np.arange(1, len(values) + 1)
         color, marker = COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
-        shown = np.where((values > 0) & np.isfinite(values), values, np.nan)
+        shown = np.where(values > 0, values, np.nan)
         ax.plot(layers, shown, color=color, marker=marker, markersize=4, linewidth=1.5, label=label)
         zeros.append((layers[values == 0], color))
     _dress_layers(ax, "convolution, from the input (1) to the output", "gradient norm")
@@ -71,6 +71,7 @@ def plot_image(image, ax):
 def _dress_layers(ax, x_label, y_label):
     """Logarithmic axis, whole numbers below, a faint grid, and the legend at the side, where it hides no curve."""
     ax.set_yscale("log")
+    ax.yaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel(x_label)
     ax.set_ylabel(y_label)

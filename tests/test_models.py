@@ -154,6 +154,14 @@ def test_style_switches_reach_every_layer():
     assert not model.losses
 
 
+@pytest.mark.parametrize(
+    ("style", "biased"), [({}, False), ({"batch_norm": False}, True), ({"conv_bias": True}, True)]
+)
+def test_a_convolution_has_a_bias_where_nothing_else_shifts_it(style, biased):
+    model = models.resnet_v1((8, 8, 1), 8, variant="paper", **style)
+    assert model.get_layer("stage1_block1_conv1").use_bias == biased
+
+
 @pytest.mark.parametrize(("variant", "l2"), [("article", 1e-4), ("paper", 5e-5)])
 def test_regularization_is_the_variants(variant, l2):
     model = models.resnet_v1((8, 8, 1), 8, variant=variant)

