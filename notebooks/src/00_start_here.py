@@ -139,7 +139,7 @@ except ValueError as error:
 # | lesson | what you do | with exercises | Run All, two cores |
 # |---|---|---|---|
 # | 0 · Start here | this page | 15 min | 10 s |
-# | [1 · Vanishing gradients](01_vanishing_gradients.ipynb) | measure the gradient of every layer; see it vanish, explode and grow | 90 min | 35 s |
+# | [1 · Vanishing gradients](01_vanishing_gradients.ipynb) | measure the gradient of every layer; see it vanish, explode and grow | 90 min | 20 s |
 #
 # The last column was measured (`benchmarks/lessons.md` has the machine and the memory each lesson needs). More lessons follow: plain against residual networks, the residual block, ResNet v1 and v2, training on CIFAR-10, a look inside trained networks, and the large networks for ImageNet.
 #
