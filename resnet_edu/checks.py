@@ -14,7 +14,7 @@ import numpy as np
 
 from resnet_edu import gradients
 
-TIME_LIMIT = 2.0  # seconds for one call of the learner's function
+TIME_LIMIT = 4.0  # seconds for one call of the learner's function
 
 
 @dataclass(frozen=True)
