@@ -295,7 +295,7 @@ def _run(answer, verify, *, hint="Run it by itself, outside the check, to see wh
         return Result("not attempted", "not attempted yet: the function returns nothing")
     except _TooSlowError:
         return Result("wrong", f"no answer after {TIME_LIMIT:g} seconds.", "Is there a loop that never ends?")
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Result("wrong", f"your answer stopped with {type(error).__name__}: {error}", hint)
 
 

@@ -261,6 +261,21 @@ def test_an_endless_answer_is_stopped(monkeypatch):
     assert "no answer after 0.3 seconds" in result.message
 
 
+def test_an_answer_that_ends_the_program_does_not():
+    def leave(n):
+        raise SystemExit(f"no layers in {n}")
+
+    assert "SystemExit: no layers in 1" in checks.check_depth(leave).message
+
+
+def test_the_stop_button_stops_a_check():
+    def interrupted(n):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        checks.check_depth(interrupted)
+
+
 def test_a_check_works_outside_the_main_thread():
     results = []
     thread = threading.Thread(target=lambda: results.append(checks.check_depth(lambda n: 6 * n + 2)))

