@@ -21,7 +21,7 @@ def gradient_norms(model, x, y):
     compilation. Raises ValueError for a model or a batch that does not fit.
     """
     _check_batch(model, x, y)
-    kernels = {layer.name: layer.kernel for layer in model.layers if _has_trainable_kernel(layer)}
+    kernels = dict(_trainable_kernels(model))
     if not kernels:
         raise ValueError(f"model {model.name!r} has no layer with a trainable kernel")
     state = [(variable, ops.copy(variable.value)) for variable in model.non_trainable_variables]
@@ -100,9 +100,13 @@ def describe_norms(norms):
     return f"{text}, ratio {ratio:.1e}: {trend}; level {size} ({level:.1e})"
 
 
-def _has_trainable_kernel(layer):
-    kernel = getattr(layer, "kernel", None)
-    return kernel is not None and getattr(kernel, "trainable", False)
+def _trainable_kernels(model, prefix=""):
+    """Yield name and kernel of each layer that has a trainable one; a model inside the model adds its name."""
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from _trainable_kernels(layer, f"{prefix}{layer.name}/")
+        elif getattr(getattr(layer, "kernel", None), "trainable", False):
+            yield prefix + layer.name, layer.kernel
 
 
 def _norm(gradient):

@@ -133,6 +133,16 @@ def test_frozen_layers_have_no_norm(digits):
     assert "stem_conv" not in gradients.gradient_norms(model, *digits)
 
 
+def test_layers_of_a_model_inside_the_model_are_found(digits):
+    inner = keras.Sequential(
+        [keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3), keras.layers.Flatten()], name="inner"
+    )
+    model = keras.Sequential([keras.Input((8, 8, 1)), inner, keras.layers.Dense(10, name="classifier")])
+    norms = gradients.gradient_norms(model, *digits)
+    assert list(norms) == [f"inner/{inner.layers[0].name}", "classifier"]
+    assert min(norms.values()) > 0
+
+
 def test_norms_come_in_depth_order(digits):
     norms = gradients.gradient_norms(models.resnet_v1((8, 8, 1), 14), *digits)
     assert list(gradients.select_convolutions(norms)) == ["stem_conv"] + [
