@@ -7,7 +7,6 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$p && break; done)
-LESSONS := $(wildcard notebooks/src/*.py)
 
 .PHONY: help lab test notebooks lock
 help:

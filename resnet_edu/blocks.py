@@ -45,10 +45,13 @@ def seeded_initializer(initializer, seed, name):
     """Return a copy of `initializer` whose seed depends on `seed` and on the layer's `name`.
 
     Two layers of one shape must not start equal, and a layer must start equal in a deeper network.
-    With `seed=None` the copy draws anew. Raises ValueError for an unknown initializer.
+    With `seed=None` the copy draws anew. A plain function is returned as it is. Raises ValueError for an unknown
+    initializer.
     """
+    if initializer is None:
+        raise ValueError("initializer=None does not say how to start; the usual one is 'he_normal'")
     initializer = keras.initializers.get(initializer)
-    config = initializer.get_config()
+    config = initializer.get_config() if hasattr(initializer, "get_config") else {}
     if "seed" not in config:
         return initializer
     config["seed"] = None if seed is None else zlib.crc32(f"{seed}/{name}".encode()) & 0x7FFFFFFF

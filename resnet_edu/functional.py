@@ -40,7 +40,7 @@ def mean_loss(kernels, x, y, *, depth, residual, activation="relu", batch_norm=T
     `x` is `(n, height, width, channels)` of at most 32×32 pixels, `y` holds `n` labels. `residual` chooses
     between the v1 block and the plain one.
     """
-    style = {"activation": activation, "batch_norm": batch_norm}
+    style = {"activation": activations.get(activation), "batch_norm": batch_norm}
     x = _run(_unit, (x, kernels["stem_conv"]), **style)
     for _, stride, name in _block_places(depth):
         weights = [
@@ -66,7 +66,7 @@ def _compiled(function, shapes, **options):
 
 
 def _unit(x, kernel, *, stride=1, activation, batch_norm):
-    return activations.get(activation)(_normalized(x, kernel, stride, batch_norm))
+    return activation(_normalized(x, kernel, stride, batch_norm))
 
 
 def _block(x, kernel1, kernel2, shortcut=None, *, stride, residual, activation, batch_norm):
@@ -75,7 +75,7 @@ def _block(x, kernel1, kernel2, shortcut=None, *, stride, residual, activation, 
     if residual:
         x = x if shortcut is None else ops.conv(x, shortcut, strides=stride, padding="same")
         branch = x + branch
-    return activations.get(activation)(branch)
+    return activation(branch)
 
 
 def _head(x, y, kernel):

@@ -8,18 +8,20 @@ import keras
 import numpy as np
 from keras import ops
 
-from resnet_edu import backend, functional
+from resnet_edu import backend, functional, models
 
 
 def gradient_norms(model, x, y):
     """Return `{layer name: gradient norm}` for every layer with a trainable kernel, in depth order.
 
-    `model` is a Functional or Sequential classifier that ends in a softmax or in logits `(n, classes)`;
-    `x` is a batch of images as the model takes them, `y` holds `n` labels from 0. The gradient is
-    that of the mean cross-entropy alone, without the model's regularization losses, and with the batch's own
-    statistics in batch normalization. The model is left as it was: weights, moving statistics and
-    compilation. Raises ValueError for a model or a batch that does not fit.
+    `model` is a Functional or Sequential classifier `(n, classes)` whose last layer is a Dense with or
+    without softmax, a Softmax or an Activation; `x` is a batch of images as the model takes them, `y` holds `n`
+    labels from 0. The gradient is that of the mean cross-entropy alone, without the model's regularization
+    losses, and with the batch's own statistics in batch normalization that is not frozen. The model is left
+    as it was: weights, moving statistics and compilation. Raises ValueError for a model or a batch that
+    does not fit.
     """
+    _check_model(model)
     _check_batch(model, x, y)
     kernels = dict(_trainable_kernels(model))
     if not kernels:
@@ -27,7 +29,8 @@ def gradient_norms(model, x, y):
     state = [(variable, ops.copy(variable.value)) for variable in model.non_trainable_variables]
     recorder = _NormRecorder()
     probe = _Probe(model, list(kernels.values()))
-    probe.compile(optimizer=recorder, run_eagerly=True)
+    # No loss scaling: under mixed_float16 it would skip the step whose norms are asked for.
+    probe.compile(optimizer=recorder, run_eagerly=True, auto_scale_loss=False)
     try:
         probe.train_on_batch(np.asarray(x, "float32"), np.asarray(y, "int32"))
     finally:
@@ -51,13 +54,14 @@ def fresh_gradient_norms(
     """Return what `gradient_norms` returns for a freshly initialized `plain_net` or `resnet_v1`, sooner.
 
     No model is built, which makes this several times as fast (`benchmarks/gradients.py`). `x` is
-    `(n, height, width, channels)` of at most 32×32 pixels. Raises ValueError for a depth that is not 6n+2, or
-    larger images.
+    `(n, height, width, channels)` of 4×4 to 32×32 pixels. An activation of your own must be a pure function, as it
+    is compiled once. Raises ValueError for a depth that is not 6n+2, or images or labels that do not fit.
     """
-    x = ops.convert_to_tensor(x, "float32")
-    if max(x.shape[1:3]) > 32:
+    models.check_input_shape(np.shape(x)[1:])
+    if max(np.shape(x)[1:3]) > 32:
         raise ValueError(f"images of at most 32×32 pixels are needed, not {x.shape[1]}×{x.shape[2]}")
-    y = ops.convert_to_tensor(y, "int32")
+    _check_labels(y, images=len(x), classes=num_classes)
+    x, y = ops.convert_to_tensor(x, "float32"), ops.convert_to_tensor(y, "int32")
     kernels = functional.draw_kernels(
         x.shape[-1], depth, residual=residual, initializer=initializer, num_classes=num_classes, seed=seed
     )
@@ -75,8 +79,14 @@ def fresh_gradient_norms(
 
 
 def select_convolutions(norms):
-    """Return the norms of the 3×3 convolutions alone, in depth order: what a plot along depth shows."""
-    return {name: norm for name, norm in norms.items() if "_conv" in name}
+    """Return the norms of stem and branches, without shortcuts and classifier: what a plot along depth shows.
+
+    Goes by the layer names of `models`. Raises ValueError where no layer has such a name.
+    """
+    selected = {name: norm for name, norm in norms.items() if "_conv" in name}
+    if not selected:
+        raise ValueError(f"no layer is named like those of resnet_edu.models: {', '.join(norms)}")
+    return selected
 
 
 def describe_norms(norms):
@@ -116,18 +126,24 @@ def _norm(gradient):
     return scale * ops.sqrt(ops.sum(ops.square(gradient / scale)))
 
 
-def _check_batch(model, x, y):
+def _check_model(model):
     if not hasattr(model, "layers") or not getattr(model, "inputs", None):
         raise ValueError("gradient_norms needs a Functional or Sequential Keras model with a known input shape")
-    x_shape, y = np.shape(x), np.asarray(y)
-    if y.ndim != 1 or x_shape[:1] != y.shape:
-        raise ValueError(f"y must hold one label for each of the {x_shape[0]} images; its shape is {y.shape}")
-    wanted = model.inputs[0].shape
-    if len(wanted) != len(x_shape) or any(
-        side not in (None, given) for side, given in zip(wanted, x_shape, strict=True)
-    ):
-        raise ValueError(f"model {model.name!r} takes a batch of shape {wanted}; x has the shape {x_shape}")
-    classes = model.output_shape[-1]
+    if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.outputs[0].shape) != 2:
+        raise ValueError(f"model {model.name!r} must have one input, and one output of shape (n, classes)")
+
+
+def _check_batch(model, x, y):
+    wanted, given = model.inputs[0].shape, np.shape(x)
+    if len(wanted) != len(given) or any(side not in (None, got) for side, got in zip(wanted, given, strict=True)):
+        raise ValueError(f"model {model.name!r} takes a batch of shape {wanted}; x has the shape {given}")
+    _check_labels(y, images=len(x), classes=model.outputs[0].shape[-1])
+
+
+def _check_labels(y, *, images, classes):
+    y = np.asarray(y)
+    if not images or y.shape != (images,):
+        raise ValueError(f"y must hold one label for each of the {images} images; its shape is {y.shape}")
     if not np.issubdtype(y.dtype, np.integer) or y.min() < 0 or y.max() >= classes:
         raise ValueError(f"y must hold whole numbers from 0 to {classes - 1}")
 
@@ -180,14 +196,16 @@ def _split_head(model):
     A cross-entropy of softmax outputs is clipped, and its gradient lost, where a network is very sure.
     """
     last = model.layers[-1]
-    if isinstance(last, keras.layers.Softmax) or (
-        isinstance(last, keras.layers.Activation) and last.activation is keras.activations.softmax
-    ):
-        return keras.Model(model.inputs, last.input), lambda logits: logits
-    activation = getattr(last, "activation", keras.activations.linear)
-    if isinstance(last, keras.layers.Dense) and activation is keras.activations.softmax:
+    softmax, linear = keras.activations.softmax, keras.activations.linear
+    activation = softmax if isinstance(last, keras.layers.Softmax) else getattr(last, "activation", None)
+    if isinstance(last, keras.layers.Dense) and activation is softmax:
         before = keras.Model(model.inputs, last.input)
         return before, lambda x: ops.matmul(x, last.kernel) + (last.bias if last.use_bias else 0.0)
-    if activation is keras.activations.linear:
+    if isinstance(last, keras.layers.Softmax | keras.layers.Activation) and activation is softmax:
+        return keras.Model(model.inputs, last.input), lambda logits: logits
+    if isinstance(last, keras.layers.Dense | keras.layers.Activation) and activation is linear:
         return model, lambda logits: logits
-    raise ValueError(f"model {model.name!r} must end in a softmax or in logits, not in {activation.__name__}")
+    raise ValueError(
+        f"model {model.name!r} must end in a softmax or in logits, as a Dense, Activation or Softmax layer of its "
+        f"own, not in {getattr(activation, '__name__', None) or type(last).__name__}"
+    )

@@ -4,6 +4,7 @@ All three are a stem, three stages of equal blocks and a classifier. The default
 network (the Keras CIFAR-10 example), layer for layer; `variant="paper"` is the paper's.
 """
 
+import operator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -32,7 +33,7 @@ class Variant:
 
 VARIANTS = {
     "article": Variant(ARTICLE, "projection", ((16, 64), (64, 128), (128, 256)), False, False),
-    # Option A in v1; v2's bottlenecks project (He et al. 2016, appendix), so resnet_v2 says so itself.
+    # Option A in v1; v2's bottlenecks always project (He et al. 2016, appendix).
     "paper": Variant(PAPER, "padding", ((16, 64), (32, 128), (64, 256)), True, True),
 }
 
@@ -56,7 +57,8 @@ def resnet_v1(input_shape, depth, num_classes=10, *, variant="article", shortcut
     Input: images `(batch, height, width, channels)`, `input_shape` without the batch. Output: class
     probabilities `(batch, num_classes)`. `shortcut` is one of `blocks.SHORTCUTS`; by default the variant's.
     Further keywords change a field of the variant's `blocks.Style`, for ablations: `batch_norm=False`,
-    `activation="sigmoid"`, `initializer="glorot_uniform"`, `seed=0`, `l2=0.0`.
+    `activation="sigmoid"`, `initializer="glorot_uniform"`, `seed=0`, `l2=0.0`. `seed` alone makes the kernels
+    repeatable: it takes the place of a seed that the initializer has.
     Raises ValueError for a depth, shape, number of classes, variant, shortcut or style that cannot be built.
     """
     n = blocks_per_stage(depth, layers_per_block=2)
@@ -68,7 +70,7 @@ def resnet_v1(input_shape, depth, num_classes=10, *, variant="article", shortcut
     )
 
 
-def resnet_v2(input_shape, depth, num_classes=10, *, variant="article", shortcut="projection", name=None, **style):
+def resnet_v2(input_shape, depth, num_classes=10, *, variant="article", shortcut=None, name=None, **style):
     """Build the pre-activation bottleneck network of depth 9n+2 (He et al. 2016): n three-layer blocks a stage.
 
     Takes and returns what `resnet_v1` does. The article's blocks are wider inside (16, 64, 128 filters)
@@ -82,7 +84,7 @@ def resnet_v2(input_shape, depth, num_classes=10, *, variant="article", shortcut
             partial(
                 blocks.preactivation_bottleneck,
                 out_filters=out_filters,
-                shortcut=shortcut,
+                shortcut=shortcut or "projection",
                 preactivate_shortcut=chosen.preactivate_shortcut,
             ),
         )
@@ -113,8 +115,8 @@ def blocks_per_stage(depth, *, layers_per_block):
 
 def _three_stage_net(input_shape, n, num_classes, stages, variant, style, *, name, preactivation=False):
     """Stem, three stages of n blocks each, classifier; a stage is its filters and its block function."""
-    _check_input_shape(input_shape)
-    _check_num_classes(num_classes)
+    check_input_shape(input_shape)
+    num_classes = _check_num_classes(num_classes)
     style = _changed(variant.style, style)
     inputs = layers.Input(input_shape, name="images")
     x = blocks.conv_bn_act(inputs, STAGE_FILTERS[0], style=style, name="stem")
@@ -157,7 +159,7 @@ def _name(kind, depth, variant):
 
 
 def _variant(variant):
-    if variant not in VARIANTS:
+    if not isinstance(variant, str) or variant not in VARIANTS:
         raise ValueError(f"variant={variant!r} is unknown; it is one of {', '.join(map(repr, VARIANTS))}")
     return VARIANTS[variant]
 
@@ -172,7 +174,8 @@ def _changed(style, changes):
     return replace(style, **changes)
 
 
-def _check_input_shape(shape):
+def check_input_shape(shape):
+    """Raise ValueError unless `shape` is `(height, width, channels)` and large enough for three stages."""
     wanted = "input_shape is (height, width, channels) without the batch, such as (32, 32, 3)"
     if not isinstance(shape, tuple | list) or len(shape) != 3 or not all(_is_whole(side) for side in shape):
         raise ValueError(f"{wanted}; got {shape!r}")
@@ -188,6 +191,7 @@ def _check_input_shape(shape):
 def _check_num_classes(num_classes):
     if not _is_whole(num_classes) or num_classes < 2:
         raise ValueError(f"num_classes={num_classes!r} must be a whole number of at least 2; nearest valid: 2")
+    return operator.index(num_classes)
 
 
 def _is_whole(value):

@@ -218,6 +218,8 @@ def test_norms_whose_squares_leave_single_precision_are_kept(digits, scale):
         ({"x": np.zeros((64, 8, 8))}, "takes a batch of shape"),
         ({"x": np.zeros((64, 16, 16, 1))}, "takes a batch of shape"),
         ({"model": keras.Sequential()}, "known input shape"),
+        ({"x": np.zeros((0, 8, 8, 1)), "y": np.zeros(0, int)}, "each of the 0 images"),
+        ({"model": keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Dense(10)])}, "one output of shape"),
         ({"model": keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])}, "trainable kernel"),
     ],
 )
@@ -229,13 +231,52 @@ def test_a_batch_or_model_that_does_not_fit(digits, change, says):
 
 def test_a_sigmoid_output_is_refused(digits):
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10, "sigmoid")])
-    with pytest.raises(ValueError, match="softmax or in logits, not in sigmoid"):
+    with pytest.raises(ValueError, match="must end in a softmax or in logits, .* not in sigmoid"):
         gradients.gradient_norms(model, *digits)
 
 
-def test_large_images_are_refused_by_the_quick_way():
-    with pytest.raises(ValueError, match="at most 32×32"):
-        gradients.fresh_gradient_norms(np.zeros((2, 33, 32, 3)), np.zeros(2, int), depth=8)
+def test_a_softmax_that_is_not_the_models_own_last_layer_is_refused(digits):
+    """Counted as logits it would get a second softmax, and the norms be wrong without a word."""
+    inner = models.plain_net((8, 8, 1), 8)
+    nested = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Rescaling(1.0), inner])
+    reshaped = keras.Model(inner.inputs, keras.layers.Reshape((10,))(inner.outputs[0]))
+    for model, end in [(nested, "Functional"), (reshaped, "Reshape")]:
+        with pytest.raises(ValueError, match=f"of its own, not in {end}"):
+            gradients.gradient_norms(model, *digits)
+
+
+def test_half_precision_does_not_lose_large_gradients(digits):
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = models.resnet_v1((8, 8, 1), 56, seed=0, batch_norm=False)
+        norms = gradients.select_convolutions(gradients.gradient_norms(model, *digits))
+    finally:
+        keras.config.set_dtype_policy(policy)
+    single = gradients.fresh_gradient_norms(*digits, depth=56, residual=True, batch_norm=False)
+    for name, norm in norms.items():
+        assert norm == pytest.approx(single[name], rel=0.5), name
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "says"),
+    [
+        (np.zeros((2, 33, 32, 3)), [0, 1], "at most 32×32"),
+        (np.zeros((2, 2, 2, 3)), [0, 1], "too small"),
+        (np.zeros((2, 8, 8)), [0, 1], "channels"),
+        (np.zeros((2, 8, 8, 1)), [0, 10], "from 0 to 9"),
+        (np.zeros((2, 8, 8, 1)), [0.5, 1.5], "whole numbers"),
+        (np.zeros((2, 8, 8, 1)), [[0], [1]], "one label for each"),
+    ],
+)
+def test_the_quick_way_refuses_what_no_model_could_take(x, y, says):
+    with pytest.raises(ValueError, match=says):
+        gradients.fresh_gradient_norms(x, np.array(y), depth=8)
+
+
+def test_a_model_with_other_names_is_told_so_by_the_description():
+    with pytest.raises(ValueError, match="named like those of resnet_edu.models: conv2d"):
+        gradients.describe_norms({"conv2d": 1.0})
 
 
 @pytest.mark.parametrize(

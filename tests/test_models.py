@@ -258,6 +258,18 @@ def test_wrong_number_of_classes(classes):
         models.resnet_v2((32, 32, 3), 20, classes)
 
 
+def test_numbers_of_numpy_are_taken():
+    model = models.resnet_v2(tuple(np.array([8, 8, 1])), np.int64(11), np.int64(4), shortcut=None)
+    assert model.output_shape == (None, 4)
+
+
+def test_an_initializer_may_be_a_function_but_not_nothing():
+    model = models.plain_net((8, 8, 1), 8, initializer=lambda shape, dtype=None: keras.ops.ones(shape))
+    assert float(model.get_layer("stem_conv").kernel[0, 0, 0, 0]) == 1
+    with pytest.raises(ValueError, match="he_normal"):
+        models.plain_net((8, 8, 1), 8, initializer=None)
+
+
 def test_unknown_names_list_the_known_ones():
     with pytest.raises(ValueError, match="'article', 'paper'"):
         models.resnet_v1((32, 32, 3), 20, variant="papre")

@@ -70,7 +70,7 @@ def test_an_image_is_drawn_as_it_is(ax, channels):
     np.testing.assert_array_equal(shown, image if channels == 3 else image[..., 0])
 
 
-def test_colours_differ_in_lightness_or_hue_for_every_pair():
+def test_no_two_colours_are_close():
     colors = np.array([to_rgb(color) for color in plotting.COLORS])
     distances = np.linalg.norm(colors[:, None] - colors[None], axis=-1)
     assert distances[~np.eye(len(colors), dtype=bool)].min() > 0.25

@@ -1,6 +1,7 @@
 """What installs the course: locked requirements, Binder's folder, one address, one door to the backends."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -73,7 +74,13 @@ def test_binder_configuration_is_accepted_by_repo2docker():
 def test_binder_uses_one_thread():
     script = (ROOT / "binder/start").read_text()
     run = subprocess.run(
-        ["bash", "-s", "--", "env"], input=script, capture_output=True, text=True, check=True, timeout=20
+        ["bash", "-s", "--", "env"],
+        input=script,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
     )
     assert "OMP_NUM_THREADS=1" in run.stdout
     assert "TF_NUM_INTRAOP_THREADS=1" in run.stdout

@@ -61,6 +61,10 @@ def derive(source, *, solutions):
         if cell.cell_type == "code":
             cell.source = _without_solution(cell.source) if not solutions else MARKER.sub("", cell.source)
             cell.source = cell.source.rstrip("\n")
+            if "SOLUTION" in cell.source:
+                raise ValueError(
+                    f"{source.name}: a solution is not marked as CONTRIBUTING.md says:\n{cell.source}"
+                )
     return notebook
 
 
