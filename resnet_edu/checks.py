@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from resnet_edu import gradients
+from resnet_edu import data, gradients
 
 TIME_LIMIT = 4.0  # seconds for one call of the learner's function
 
@@ -378,8 +378,6 @@ def _steepest_chain(depth):
 
 
 def _digits_batch():
-    from resnet_edu import data  # noqa: PLC0415, only this check needs scikit-learn
-
     (x, y), _ = data.load_digits()
     return (x[:64] / 255.0 - x.mean() / 255.0).astype("float32"), y[:64]
 
