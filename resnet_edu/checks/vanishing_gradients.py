@@ -1,75 +1,11 @@
-"""What an exercise's answer got right, what not, and one hint.
+"""Checks of lesson 1."""
 
-Every `check_*` takes the learner's answer and returns a `Result`, whatever the answer is: wrong, unfinished,
-failing or, on Unix and in the main thread, endless. A check tests properties and never a stored random value,
-so that any correct answer passes.
-"""
-
-import contextlib
 import math
-import signal
-import threading
-from dataclasses import dataclass
 
 import numpy as np
 
 from resnet_edu import data, gradients
-
-TIME_LIMIT = 4.0  # seconds for one call of the learner's function
-
-
-@dataclass(frozen=True)
-class Result:
-    """The outcome of a check: `status` is "correct", "wrong" or "not attempted"; the message says why."""
-
-    status: str
-    message: str
-    hint: str = ""
-
-    @property
-    def passed(self):
-        return self.status == "correct"
-
-    def __repr__(self):
-        sign = {"correct": "✓", "wrong": "✗", "not attempted": "○"}[self.status]
-        return f"{sign} {self.message}" + (f"\n  Hint: {self.hint}" if self.hint else "")
-
-
-class _WrongAnswerError(Exception):
-    def __init__(self, message, hint):
-        super().__init__(message)
-        self.result = Result("wrong", message, hint)
-
-
-class _NothingReturnedError(Exception):
-    pass
-
-
-class _TooSlowError(BaseException):
-    """Not an Exception, so that an answer's own `except Exception` does not swallow it."""
-
-
-def check_depth(answer):
-    """Check `depth(n)`: the number of layers of a network with n two-layer blocks in each of three stages."""
-    mistakes = [
-        (lambda n: 6 * n, "only the layers inside the blocks were counted.", "Add the first and the last layer."),
-        (lambda n: 6 * n + 1, "one layer is missing.", "Both the first convolution and the classifier count."),
-        (lambda n: 3 * n + 2, "a block was counted as one layer.", "Each block has two convolutions."),
-        (lambda n: 2 * n + 2, "one stage was counted.", "There are three stages of n blocks."),
-    ]
-
-    def verify():
-        _compare(
-            answer,
-            "depth",
-            (1, 3, 9, 18),
-            right=lambda n: 6 * n + 2,
-            mistakes=mistakes,
-            hint="3 stages × n blocks × 2 layers, and 2 layers more.",
-        )
-        return "Right: 3 × n × 2 + 2 = 6n + 2, so n = 3 gives 20 layers and n = 9 gives 56."
-
-    return _run(answer, verify)
+from resnet_edu.checks.answers import call, compare, run, time_limit, wrong
 
 
 def check_shrink_factor(answer):
@@ -100,7 +36,7 @@ def check_shrink_factor(answer):
     ]
 
     def verify():
-        _compare(
+        compare(
             answer,
             "shrink_factor",
             (1, 2, 3, 10, 40),
@@ -110,7 +46,7 @@ def check_shrink_factor(answer):
         )
         return "Right: each sigmoid passes on at most a quarter, so `depth` of them at most 0.25**depth."
 
-    return _run(answer, verify)
+    return run(answer, verify)
 
 
 def check_he_stddev(answer):
@@ -160,7 +96,7 @@ def check_he_stddev(answer):
     ]
 
     def verify():
-        _compare(
+        compare(
             answer,
             "he_stddev",
             ((3, 3, 16, 48), (3, 3, 16, 16), (1, 1, 64, 10), (7, 5, 3, 64)),
@@ -170,7 +106,7 @@ def check_he_stddev(answer):
         )
         return "Right for four kernel shapes: the standard deviation is √(2 / (height × width × channels in))."
 
-    return _run(answer, verify)
+    return run(answer, verify)
 
 
 def check_backward_norms(answer):
@@ -181,22 +117,22 @@ def check_backward_norms(answer):
         for depth, width in ((3, 4), (1, 3), (6, 5)):
             weights = [rng.normal(size=(width, width)) for _ in range(depth)]
             x = rng.normal(size=width)
-            got = _call(answer, [weight.copy() for weight in weights], x.copy())
+            got = call(answer, [weight.copy() for weight in weights], x.copy())
             try:
                 got = np.asarray(got, float)
             except (TypeError, ValueError):
-                _wrong("backward_norms did not give a list of numbers.", "Return one norm for each weight matrix.")
+                wrong("backward_norms did not give a list of numbers.", "Return one norm for each weight matrix.")
             if got.shape == (depth, width, width):
-                _wrong("those are the gradients themselves.", "Return the norm of each: np.linalg.norm.")
+                wrong("those are the gradients themselves.", "Return the norm of each: np.linalg.norm.")
             if got.shape != (depth,):
-                _wrong(
+                wrong(
                     f"for {depth} weight matrices the result has the shape {got.shape}, not ({depth},).",
                     "Return one norm for each weight matrix, that of the first layer first.",
                 )
             _diagnose_norms(got, _finite_difference_norms(weights, x), weights, x)
         return "Right: equal to finite differences for chains of 1, 3 and 6 layers."
 
-    return _run(answer, verify)
+    return run(answer, verify)
 
 
 def check_rescue(answer):
@@ -205,166 +141,35 @@ def check_rescue(answer):
     def verify():
         form = 'Write it like {"activation": "relu", "initializer": "he_normal"}.'
         if not isinstance(answer, dict):
-            _wrong("the setting is not a dict.", form)
+            wrong("the setting is not a dict.", form)
         unknown = ", ".join(sorted(map(str, set(answer) - {"activation", "initializer"})))
         if unknown:
-            _wrong(f"the setting has the key {unknown}.", f"Only activation and initializer may change. {form}")
+            wrong(f"the setting has the key {unknown}.", f"Only activation and initializer may change. {form}")
         x, y = _digits_batch()
         for seed in (101, 102):
-            with _time_limit(30):  # a first call also compiles
+            with time_limit(30):  # a first call also compiles
                 norms = gradients.fresh_gradient_norms(x, y, depth=56, batch_norm=False, seed=seed, **answer)
             _diagnose_level(np.array(list(gradients.select_convolutions(norms).values())))
         return "Right: for two draws that you have not seen, all 55 norms lie between 0.001 and 1000."
 
-    return _run(answer, verify, hint="Check the spelling of the activation and the initializer.")
+    return run(answer, verify, hint="Check the spelling of the activation and the initializer.")
 
 
 def _diagnose_level(norms):
     if not np.all(np.isfinite(norms)):
-        _wrong("the numbers overflow.", "The signal grows from layer to layer: draw smaller weights.")
+        wrong("the numbers overflow.", "The signal grows from layer to layer: draw smaller weights.")
     if not norms.any():
-        _wrong("all norms are 0.", "No signal comes through: draw larger weights.")
+        wrong("all norms are 0.", "No signal comes through: draw larger weights.")
     level = f"the norms go from {norms.min():.1e} to {norms.max():.1e}"
     if norms.max() > 1000:
-        _wrong(f"{level}, above 1000.", "Draw smaller weights.")
+        wrong(f"{level}, above 1000.", "Draw smaller weights.")
     if norms.min() < 0.001 and norms.max() < 100 * norms.min():
-        _wrong(f"{level}: small at every layer.", "Draw larger weights: raise the initializer's scale.")
+        wrong(f"{level}: small at every layer.", "Draw larger weights: raise the initializer's scale.")
     if norms.min() < 0.001:
-        _wrong(
+        wrong(
             f"{level}: too far apart.",
             "The gradient shrinks on its way back. Look for an activation that passes more on.",
         )
-
-
-# For each question its options: whether it comes true, and why or why not.
-PREDICTIONS = {
-    "sigmoid": {
-        "a": (
-            False,
-            "No: the last layer is as close to the loss as in a shallow network. Its gradient is not small.",
-        ),
-        "b": (True, "That is what happens: each layer on the way back takes its factor."),
-        "c": (
-            False,
-            "No: equal norms need layers that pass on as much as they get. A sigmoid passes on at most 1/4, and "
-            "these weights do not make up for it.",
-        ),
-        "d": (
-            False,
-            "No: growing needs factors above 1. A sigmoid's slope is at most 1/4, and these weights do not "
-            "make up for it.",
-        ),
-    },
-    "batch_norm": {
-        "a": (
-            False,
-            "No: batch normalization rescales the signal at every layer, so neither it nor the gradient dies.",
-        ),
-        "b": (False, "No: it is not even, although each layer's signal is. Look at the first convolution's norm."),
-        "c": (True, "That is what happens, and few people guess it. The text below says why."),
-        "d": (False, "No: the order is the other way round. The layers near the input have the large gradients."),
-    },
-}
-
-
-def check_prediction(question, answer):
-    """Say whether the answer, a letter, to one of the `PREDICTIONS` came true, and why or why not."""
-
-    def verify():
-        if question not in PREDICTIONS:
-            raise ValueError(f"no question is called {question!r}")
-        options = PREDICTIONS[question]
-        letter = answer.strip(" \n():.").lower() if isinstance(answer, str) else None
-        if letter not in options:
-            _wrong("that is not one of the options.", f"Answer with one of {', '.join(map(repr, options))}.")
-        came_true, why = options[letter]
-        if not came_true:
-            _wrong(why, "Compare with the figure.")
-        return why
-
-    return _run(answer, verify)
-
-
-def _run(answer, verify, *, hint="Run it by itself, outside the check, to see where."):
-    """Turn a verification into a Result: it returns what was right, or raises what was wrong."""
-    if answer is None or answer is Ellipsis:
-        return Result("not attempted", "not attempted yet")
-    try:
-        return Result("correct", verify())
-    except _WrongAnswerError as wrong:
-        return wrong.result
-    except _NothingReturnedError:
-        return Result("not attempted", "not attempted yet: the function returns nothing")
-    except _TooSlowError:
-        return Result("wrong", "no answer after many seconds.", "Is there a loop that never ends?")
-    except (Exception, SystemExit) as error:
-        return Result("wrong", f"your answer stopped with {type(error).__name__}: {error}", hint)
-
-
-def _call(function, *arguments):
-    """Call the learner's function; a stub, which returns nothing, counts as not attempted."""
-    if not callable(function):
-        _wrong(f"a function is needed here, not {type(function).__name__}.", "Pass its name without parentheses.")
-    with _time_limit(TIME_LIMIT):
-        result = function(*arguments)
-    if result is None:
-        raise _NothingReturnedError
-    return result
-
-
-def _compare(answer, name, inputs, *, right, mistakes, hint):
-    """Compare a function of one argument with the right one at all inputs, or else with usual mistakes.
-
-    A mistake is `(function, symptom, hint)`; it is recognized only if it agrees at every input.
-    """
-    got = [_number(_call(answer, value), f"{name}({value})") for value in inputs]
-
-    def agrees(function):
-        return all(math.isclose(a, function(value), rel_tol=1e-6) for a, value in zip(got, inputs, strict=True))
-
-    if agrees(right):
-        return
-    place = next(i for i, value in enumerate(inputs) if not math.isclose(got[i], right(value), rel_tol=1e-6))
-    shown = f"{name}({inputs[place]}) gave {got[place]:.4g}"
-    for function, symptom, remedy in mistakes:
-        if agrees(function):
-            _wrong(f"{shown}: {symptom}", remedy)
-    if len(set(got)) == 1:
-        _wrong(f"{shown}, as for every other argument.", "The result must depend on the argument.")
-    _wrong(f"{shown}.", hint)
-
-
-def _number(value, what):
-    try:
-        if not isinstance(value, str):
-            return float(value)
-    except (TypeError, ValueError, OverflowError):
-        pass
-    return _wrong(f"{what} gave {type(value).__name__}, not a number.", "Return one number.")
-
-
-def _wrong(message, hint):
-    raise _WrongAnswerError(message, hint)
-
-
-@contextlib.contextmanager
-def _time_limit(seconds):
-    """Stop an endless answer, where the system has timers for it: on Unix, in the main thread."""
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(signum, frame):
-        raise _TooSlowError
-
-    before = signal.signal(signal.SIGALRM, stop)
-    # Again and again, because a bare `except:` in the answer can swallow it once.
-    signal.setitimer(signal.ITIMER_REAL, seconds, 0.1)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def _steepest_chain(depth):
@@ -465,19 +270,19 @@ def _diagnose_norms(got, right, weights, x):
     if agrees(right):
         return
     if agrees(right[::-1]):
-        _wrong("the norms are in the wrong order.", "The backward pass meets the last layer first.")
+        wrong("the norms are in the wrong order.", "The backward pass meets the last layer first.")
     if agrees(right**2):
-        _wrong("those are squared norms.", "Take the square root of the sum of squares.")
+        wrong("those are squared norms.", "Take the square root of the sum of squares.")
     for options, symptom, hint in NORM_MISTAKES:
         if agrees(_imitate_norms(weights, x, **options)):
-            _wrong(symptom, hint)
+            wrong(symptom, hint)
     shown = f"{got.round(4)} instead of {right.round(4)}, by finite differences"
     if np.isclose(got[-1], right[-1], rtol=1e-4):
-        _wrong(
+        wrong(
             f"the last layer's norm is right, those before it are not: {shown}.",
             "What goes back from a layer to the one before?",
         )
-    _wrong(
+    wrong(
         f"the last layer's norm is wrong already: {shown}.",
         "Try one layer by hand: what is the loss's derivative with respect to its output, then to its weights?",
     )

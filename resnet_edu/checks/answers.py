@@ -1,0 +1,122 @@
+"""How every check meets an answer: it runs it safely, compares it, and ends in a `Result`."""
+
+import contextlib
+import math
+import signal
+import threading
+from dataclasses import dataclass
+
+TIME_LIMIT = 4.0  # seconds for one call of the learner's function
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of a check: `status` is "correct", "wrong" or "not attempted"; the message says why."""
+
+    status: str
+    message: str
+    hint: str = ""
+
+    @property
+    def passed(self):
+        return self.status == "correct"
+
+    def __repr__(self):
+        sign = {"correct": "✓", "wrong": "✗", "not attempted": "○"}[self.status]
+        return f"{sign} {self.message}" + (f"\n  Hint: {self.hint}" if self.hint else "")
+
+
+class WrongAnswerError(Exception):
+    def __init__(self, message, hint):
+        super().__init__(message)
+        self.result = Result("wrong", message, hint)
+
+
+class NothingReturnedError(Exception):
+    pass
+
+
+class TooSlowError(BaseException):
+    """Not an Exception, so that an answer's own `except Exception` does not swallow it."""
+
+
+def run(answer, verify, *, hint="Run it by itself, outside the check, to see where."):
+    """Turn a verification into a Result: it returns what was right, or raises what was wrong."""
+    if answer is None or answer is Ellipsis:
+        return Result("not attempted", "not attempted yet")
+    try:
+        return Result("correct", verify())
+    except WrongAnswerError as wrong:
+        return wrong.result
+    except NothingReturnedError:
+        return Result("not attempted", "not attempted yet: the function returns nothing")
+    except TooSlowError:
+        return Result("wrong", "no answer after many seconds.", "Is there a loop that never ends?")
+    except (Exception, SystemExit) as error:
+        return Result("wrong", f"your answer stopped with {type(error).__name__}: {error}", hint)
+
+
+def call(function, *arguments):
+    """Call the learner's function; a stub, which returns nothing, counts as not attempted."""
+    if not callable(function):
+        wrong(f"a function is needed here, not {type(function).__name__}.", "Pass its name without parentheses.")
+    with time_limit(TIME_LIMIT):
+        result = function(*arguments)
+    if result is None:
+        raise NothingReturnedError
+    return result
+
+
+def compare(answer, name, inputs, *, right, mistakes, hint):
+    """Compare a function of one argument with the right one at all inputs, or else with usual mistakes.
+
+    A mistake is `(function, symptom, hint)`; it is recognized only if it agrees at every input.
+    """
+    got = [number(call(answer, value), f"{name}({value})") for value in inputs]
+
+    def agrees(function):
+        return all(math.isclose(a, function(value), rel_tol=1e-6) for a, value in zip(got, inputs, strict=True))
+
+    if agrees(right):
+        return
+    place = next(i for i, value in enumerate(inputs) if not math.isclose(got[i], right(value), rel_tol=1e-6))
+    shown = f"{name}({inputs[place]}) gave {got[place]:.4g}"
+    for function, symptom, remedy in mistakes:
+        if agrees(function):
+            wrong(f"{shown}: {symptom}", remedy)
+    if len(set(got)) == 1:
+        wrong(f"{shown}, as for every other argument.", "The result must depend on the argument.")
+    wrong(f"{shown}.", hint)
+
+
+def number(value, what):
+    try:
+        if not isinstance(value, str):
+            return float(value)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    return wrong(f"{what} gave {type(value).__name__}, not a number.", "Return one number.")
+
+
+def wrong(message, hint):
+    raise WrongAnswerError(message, hint)
+
+
+@contextlib.contextmanager
+def time_limit(seconds):
+    """Stop an endless answer, where the system has timers for it: on Unix, in the main thread."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(signum, frame):
+        raise TooSlowError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    # Again and again, because a bare `except:` in the answer can swallow it once.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
