@@ -38,6 +38,8 @@ with _quiet_start():
         import tensorflow
 
         tensorflow.config.list_physical_devices()  # looks for a GPU now, and logs now that there is none
+        # It takes several networks in one lesson for one that is traced again and again, and warns.
+        tensorflow.get_logger().setLevel("ERROR")
 
 
 def name():

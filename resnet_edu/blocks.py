@@ -1,4 +1,4 @@
-"""The blocks that the networks are made of: plain, residual (v1) and pre-activation bottleneck (v2).
+"""The blocks that the networks are made of: plain, residual (v1), highway, pre-activation bottleneck (v2).
 
 Each block is a function from a tensor `(batch, height, width, channels)` to a tensor. What all its layers
 have in common (bias, L2, batch normalization, activation, initializer) is a `Style`; the article and the
@@ -167,6 +167,79 @@ def residual_block(x, filters, *, stride=1, shortcut="projection", style=ARTICLE
     x = shortcut_connection(x, filters, stride=stride, shortcut=shortcut, style=style, name=name)
     x = layers.Add(name=f"{name}_add")([x, branch])
     return activation(x, style=style, name=f"{name}_act2")
+
+
+def highway_block(x, filters, *, stride=1, gate_bias=-2.0, shortcut="projection", style=ARTICLE, name):
+    """A v1 block whose gate T mixes branch and shortcut: `activation(T·branch + (1 − T)·shortcut)`.
+
+    T is the sigmoid of a 1×1 convolution of the block's input, one value for each pixel and channel of the output
+    (Srivastava et al. 2015; 1×1 as in He et al. 2016, section 3.1). `gate_bias` is where the gate starts: at −2 it
+    lets about an eighth of the branch through. With T = ½ the output is half of `residual_block`'s.
+    `(b, h, w, c)` to `(b, ⌈h/stride⌉, ⌈w/stride⌉, filters)`. Raises ValueError for an unknown `shortcut`.
+    """
+    branch = conv_bn_act(x, filters, stride=stride, style=style, name=name, number=1)
+    branch = conv_bn(branch, filters, style=style, name=name, number=2)
+    gate = layers.Conv2D(
+        filters,
+        1,
+        strides=stride,
+        activation="sigmoid",
+        kernel_initializer=seeded_initializer(style.initializer, style.seed, f"{name}_gate"),
+        bias_initializer=keras.initializers.Constant(gate_bias),
+        kernel_regularizer=regularizers.L2(style.l2) if style.l2 else None,
+        name=f"{name}_gate",
+    )(x)
+    x = shortcut_connection(x, filters, stride=stride, shortcut=shortcut, style=style, name=name)
+    # T·branch + (1 − T)·shortcut, with one product less.
+    change = layers.Subtract(name=f"{name}_change")([branch, x])
+    change = layers.Multiply(name=f"{name}_gated_change")([gate, change])
+    x = layers.Add(name=f"{name}_add")([x, change])
+    return activation(x, style=style, name=f"{name}_act2")
+
+
+@dataclass(frozen=True)
+class Order:
+    """Where a block of two 3×3 convolutions has batch normalization ("bn") and activation ("act").
+
+    `before` the first convolution, `between` the two, `after` the second, and after the `addition`.
+    """
+
+    before: str
+    between: str
+    after: str
+    addition: str
+
+
+# He et al. 2016, figure 4b to 4e, by the captions; figure 4a, the original, is `residual_block`.
+ORDERS = {
+    "BN after addition": Order("", "bn act", "", "bn act"),
+    "ReLU before addition": Order("", "bn act", "bn act", ""),
+    "ReLU-only pre-activation": Order("act", "bn act", "bn", ""),
+    "full pre-activation": Order("bn act", "bn act", "", ""),
+}
+
+
+def operations(x, kinds, *, style=ARTICLE, name, number=""):
+    """Apply what `kinds` names, "bn act", "bn", "act" or nothing, to `x`."""
+    if "bn" in kinds:
+        x = batch_norm(x, style=style, name=f"{name}_bn{number}")
+    return activation(x, style=style, name=f"{name}_act{number}") if "act" in kinds else x
+
+
+def reordered_block(x, filters, *, order, stride=1, shortcut="projection", preactivate=True, style=ARTICLE, name):
+    """A block of two 3×3 convolutions with its operations in one of the `ORDERS` (He et al. 2016, section 4.1).
+
+    `preactivate=False` leaves out what stands before the first convolution: the network's very first block.
+    `(b, h, w, c)` to `(b, ⌈h/stride⌉, ⌈w/stride⌉, filters)`. Raises ValueError for an unknown `shortcut`.
+    """
+    branch = operations(x, order.before if preactivate else "", style=style, name=name, number=1)
+    branch = conv(branch, filters, stride=stride, style=style, name=f"{name}_conv1")
+    branch = operations(branch, order.between, style=style, name=name, number=2)
+    branch = conv(branch, filters, style=style, name=f"{name}_conv2")
+    branch = operations(branch, order.after, style=style, name=name, number=3)
+    x = shortcut_connection(x, filters, stride=stride, shortcut=shortcut, style=style, name=name)
+    x = layers.Add(name=f"{name}_add")([x, branch])
+    return operations(x, order.addition, style=style, name=name, number=4)
 
 
 def preactivation_bottleneck(

@@ -1,10 +1,11 @@
-"""The networks for CIFAR-sized images: plain, ResNet v1 and ResNet v2.
+"""The networks for CIFAR-sized images: plain, ResNet v1 and v2, highway, and v1 with its operations reordered.
 
-All three are a stem, three stages of equal blocks and a classifier. The default variant is the article's
+All are a stem, three stages of equal blocks and a classifier. The default variant is the article's
 network (the Keras CIFAR-10 example), layer for layer; `variant="paper"` is the paper's.
 """
 
 import operator
+import re
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -91,7 +92,39 @@ def resnet_v2(input_shape, depth, num_classes=10, *, variant="article", shortcut
         for filters, out_filters in chosen.bottleneck_filters
     ]
     name = name or _name("resnet_v2", depth, variant)
-    return _three_stage_net(input_shape, n, num_classes, stages, chosen, style, name=name, preactivation=True)
+    return _three_stage_net(input_shape, n, num_classes, stages, chosen, style, name=name, preactivation="bn act")
+
+
+def highway_net(input_shape, depth, num_classes=10, *, gate_bias=-2.0, variant="article", name=None, **style):
+    """Build the network of depth 6n+2 whose blocks have gates: `resnet_v1` with `blocks.highway_block`.
+
+    Takes and returns what `resnet_v1` does, but for `shortcut`. `gate_bias` is where every gate starts
+    (Srivastava et al. 2015 take −1 to −4).
+    """
+    n = blocks_per_stage(depth, layers_per_block=2)
+    chosen = _variant(variant)
+    block = partial(blocks.highway_block, gate_bias=gate_bias, shortcut=chosen.shortcut)
+    stages = [(filters, block) for filters in STAGE_FILTERS]
+    return _three_stage_net(
+        input_shape, n, num_classes, stages, chosen, style, name=name or _name("highway", depth, variant)
+    )
+
+
+def resnet_reordered(input_shape, depth, order, num_classes=10, *, variant="article", name=None, **style):
+    """Build `resnet_v1` with its operations in one of `blocks.ORDERS`, by name (He et al. 2016, figure 4).
+
+    Takes and returns what `resnet_v1` does, but for `shortcut`. What a block has before its first convolution
+    is left out of the very first block, which follows the stem, and comes once more after the last one.
+    """
+    n = blocks_per_stage(depth, layers_per_block=2)
+    chosen = _variant(variant)
+    if order not in blocks.ORDERS:
+        raise ValueError(f"order={order!r} is unknown; it is one of {', '.join(map(repr, blocks.ORDERS))}")
+    before = blocks.ORDERS[order].before
+    block = partial(blocks.reordered_block, order=blocks.ORDERS[order], shortcut=chosen.shortcut)
+    stages = [(filters, block) for filters in STAGE_FILTERS]
+    name = name or _name("resnet_" + re.sub(r"\W+", "_", order.lower()), depth, variant)
+    return _three_stage_net(input_shape, n, num_classes, stages, chosen, style, name=name, preactivation=before)
 
 
 def blocks_per_stage(depth, *, layers_per_block):
@@ -113,8 +146,11 @@ def blocks_per_stage(depth, *, layers_per_block):
     )
 
 
-def _three_stage_net(input_shape, n, num_classes, stages, variant, style, *, name, preactivation=False):
-    """Stem, three stages of n blocks each, classifier; a stage is its filters and its block function."""
+def _three_stage_net(input_shape, n, num_classes, stages, variant, style, *, name, preactivation=""):
+    """Stem, three stages of n blocks each, classifier; a stage is its filters and its block function.
+
+    `preactivation` is what a block starts with in place of an activation after its addition.
+    """
     check_input_shape(input_shape)
     num_classes = _check_num_classes(num_classes)
     style = _changed(variant.style, style)
@@ -123,7 +159,7 @@ def _three_stage_net(input_shape, n, num_classes, stages, variant, style, *, nam
     for stage, (filters, block) in enumerate(stages, start=1):
         for number in range(1, n + 1):
             first = number == 1
-            # v2's very first block follows the stem's BN-ReLU directly and does not repeat it.
+            # The very first block follows the stem's BN-ReLU directly and does not repeat it.
             extra = {"preactivate": not (first and stage == 1)} if preactivation else {}
             x = block(
                 x,
@@ -133,8 +169,7 @@ def _three_stage_net(input_shape, n, num_classes, stages, variant, style, *, nam
                 name=f"stage{stage}_block{number}",
                 **extra,
             )
-    if preactivation:
-        x = blocks.bn_act(x, style=style, name="head")
+    x = blocks.operations(x, preactivation, style=style, name="head")
     return keras.Model(inputs, _classifier(x, num_classes, variant, style), name=name)
 
 

@@ -47,6 +47,22 @@ def plot_signals(forward, backward, ax):
     _dress_layers(ax, "layer, from the input (1) to the output", "root mean square")
 
 
+def plot_chain(sizes, ax):
+    """Draw what `propagation.chain_signals` returns: signal, gradient, and the gradient by the shortcuts alone."""
+    for number, (name, label) in enumerate(
+        [
+            ("forward", "signal going forward"),
+            ("backward", "gradient coming back"),
+            ("direct", "gradient, by the\nshortcuts alone"),
+        ]
+    ):
+        color, marker = COLORS[number], MARKERS[number]
+        before = range(len(sizes[name]))
+        ax.plot(before, sizes[name], color=color, marker=marker, markersize=3, linewidth=1.5, label=label)
+    _dress_layers(ax, "number of blocks before this place", "root mean square")
+    _show_decades(ax)
+
+
 def plot_ratios(depths, ratios, ax):
     """Draw the ratio of first to last gradient norm over network depth, one line a label, seeds as its spread.
 
@@ -60,6 +76,31 @@ def plot_ratios(depths, ratios, ax):
     ax.axhline(1, color="0.4", linewidth=0.8, linestyle="--")
     _dress_layers(ax, "depth of the network", "norm at the first convolution\n/ norm at the last")
     ax.set_xticks(list(depths))
+
+
+def plot_accuracies(histories, ax, *, epochs=None):
+    """Draw training accuracy over the epochs, one line for each entry of `histories`.
+
+    `histories` is `{label: [{"accuracy": ...}, ...]}`, one dict an epoch. `epochs` fixes the axis'
+    length, for a training that still runs.
+    """
+    longest = max(map(len, histories.values()))
+    for number, (label, history) in enumerate(histories.items()):
+        ax.plot(
+            range(1, len(history) + 1),
+            [figures["accuracy"] for figures in history],
+            color=COLORS[number % len(COLORS)],
+            marker=MARKERS[number % len(MARKERS)],
+            linewidth=1.5,
+            label=label,
+        )
+    ax.set_xlim(0.5, max(epochs or longest, 1) + 0.5)
+    ax.set_ylim(0, 1.03)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("training accuracy")
+    ax.grid(axis="y", color="0.85", linewidth=0.8)
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
 
 
 def plot_image(image, ax):

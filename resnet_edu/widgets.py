@@ -13,7 +13,7 @@ import io
 import ipywidgets
 from matplotlib.figure import Figure
 
-from resnet_edu import plotting
+from resnet_edu import plotting, propagation
 from resnet_edu.gradients import describe_norms, fresh_gradient_norms, select_convolutions
 
 ACTIVATIONS = {"ReLU": "relu", "tanh": "tanh", "sigmoid": "sigmoid"}
@@ -44,7 +44,6 @@ def explore_gradients(x, y):
         "batch_norm": ipywidgets.Checkbox(value=False, description="batch normalization", indent=False),
     }
     redraw = ipywidgets.Button(description="draw new weights", tooltip="same network, other random weights")
-    picture = ipywidgets.HTML(layout=ipywidgets.Layout(min_height="330px"))
     seed = [0]
     before = {}
 
@@ -53,31 +52,25 @@ def explore_gradients(x, y):
         setting["initializer"] = _initializer(setting["initializer"])
         return fresh_gradient_norms(x, y, seed=seed, **setting)
 
-    def show():
-        setting = {name: control.value for name, control in controls.items()}
-        try:
-            norms = norms_of(seed[0], **setting)
-            picture.value = _draw_norms(norms, before.get("norms"), _name_setting(setting))
-            before["norms"] = norms
-        except Exception as error:
-            picture.value = f"<p>This setting failed: {html.escape(f'{type(error).__name__}: {error}')}</p>"
+    def draw(**setting):
+        norms = norms_of(seed[0], **setting)
+        shown = _draw_norms(norms, before.get("norms"), _name_setting(setting))
+        before["norms"] = norms
+        return shown
 
-    show_latest = _latest_only(show)
+    picture, show_latest = _live_picture(controls, draw, height="330px")
 
     def draw_again(_):
         seed[0] += 1
         show_latest()
 
-    for control in controls.values():
-        control.observe(lambda _: show_latest(), "value")
     redraw.on_click(draw_again)
-    show()
     rows = [
-        ipywidgets.HBox([slider, number, redraw], layout=_WRAP),
-        ipywidgets.HBox([controls["residual"], controls["activation"]], layout=_WRAP),
-        ipywidgets.HBox([controls["initializer"], controls["batch_norm"]], layout=_WRAP),
+        ipywidgets.HBox([slider, number, redraw], layout=WRAP),
+        ipywidgets.HBox([controls["residual"], controls["activation"]], layout=WRAP),
+        ipywidgets.HBox([controls["initializer"], controls["batch_norm"]], layout=WRAP),
     ]
-    return _Panel([*rows, picture], "gradient norms by depth, network, activation, weights and normalization")
+    return Panel([*rows, picture], "gradient norms by depth, network, activation, weights and normalization")
 
 
 def explore_images(images, labels):
@@ -87,21 +80,68 @@ def explore_images(images, labels):
     Returns the widget.
     """
     slider, number = _slider_with_number("image", range(len(images)), 0)
-    picture = ipywidgets.HTML(layout=ipywidgets.Layout(min_height="220px"))
 
-    def show():
-        summary = f"image {slider.value}: labelled {labels[slider.value]}"
+    def draw(number):
         figure = Figure(figsize=(2, 2), layout="constrained")
         ax = figure.subplots()
-        plotting.plot_image(images[slider.value], ax)
-        picture.value = _as_html(figure, summary)
+        plotting.plot_image(images[number], ax)
+        return as_html(figure, f"image {number}: labelled {labels[number]}")
+
+    picture, _ = _live_picture({"number": slider}, draw, height="220px")
+    return Panel([ipywidgets.HBox([slider, number], layout=WRAP), picture], "one image at a time, with its label")
+
+
+def explore_shortcuts():
+    """Show signal and gradient along 50 blocks on the way from carry over highway to residual.
+
+    The position of the slider, 0 to 100, is that of `propagation.mix_at`; the shortcut can be scaled besides, and
+    batch normalization be taken out of the branch. Returns the widget.
+    """
+    slider, number = _slider_with_number("position", range(0, 101, 5), 100)
+    controls = {
+        "position": slider,
+        "scale": _dropdown("shortcut ×", {"1": 1.0, "0.99": 0.99, "0.9": 0.9, "0.5": 0.5}),
+        "batch_norm": ipywidgets.Checkbox(value=True, description="batch normalization", indent=False),
+    }
+    ends = ipywidgets.HTML("0: carry · 50: highway, gate ½ · 100: residual")
+
+    def draw(*, position, scale, batch_norm):
+        shortcut, branch = propagation.mix_at(position / 100)
+        sizes = propagation.chain_signals(shortcut=scale * shortcut, branch=branch, batch_norm=batch_norm)
+        figure = Figure(figsize=(8, 3.3))
+        ax = figure.add_axes((0.09, 0.15, 0.63, 0.75))
+        plotting.plot_chain(sizes, ax)
+        title = f"{scale * shortcut:.3g} · x + {branch:.3g} · F(x)"
+        ax.set_title(title, fontsize="medium")
+        normalized = "with" if batch_norm else "without"
+        return as_html(figure, f"{title}, {normalized} batch normalization: {propagation.describe_chain(sizes)}")
+
+    picture, _ = _live_picture(controls, draw, height="330px")
+    rows = [
+        ipywidgets.HBox([slider, number, ends], layout=WRAP),
+        ipywidgets.HBox([controls["scale"], controls["batch_norm"]], layout=WRAP),
+    ]
+    return Panel([*rows, picture], "signal and gradient along 50 blocks, from carry over highway to residual")
+
+
+def _live_picture(controls, draw, *, height):
+    """Return a picture that follows the controls, and the function that draws it anew.
+
+    `draw` takes the controls' values by name and returns HTML. Where it fails, the picture says so in one line.
+    """
+    picture = ipywidgets.HTML(layout=ipywidgets.Layout(min_height=height))
+
+    def show():
+        try:
+            picture.value = draw(**{name: control.value for name, control in controls.items()})
+        except Exception as error:
+            picture.value = f"<p>This setting failed: {html.escape(f'{type(error).__name__}: {error}')}</p>"
 
     show_latest = _latest_only(show)
-    slider.observe(lambda _: show_latest(), "value")
+    for control in controls.values():
+        control.observe(lambda _: show_latest(), "value")
     show()
-    return _Panel(
-        [ipywidgets.HBox([slider, number], layout=_WRAP), picture], "one image at a time, with its label"
-    )
+    return picture, show_latest
 
 
 def _slider_with_number(description, values, value):
@@ -122,7 +162,7 @@ def _slider_with_number(description, values, value):
     return slider, number
 
 
-class _Panel(ipywidgets.VBox):
+class Panel(ipywidgets.VBox):
     """A box whose plain text, which GitHub and nbviewer show, says what is there instead of a class name."""
 
     def __init__(self, children, what):
@@ -136,7 +176,7 @@ class _Panel(ipywidgets.VBox):
         return bundle
 
 
-_WRAP = ipywidgets.Layout(flex_flow="row wrap")
+WRAP = ipywidgets.Layout(flex_flow="row wrap")
 
 
 def _dropdown(description, options):
@@ -173,10 +213,10 @@ def _draw_norms(norms, before, title):
         ax.plot(range(1, len(values) + 1), values, color="0.6", linewidth=1, label="before")
     plotting.plot_gradient_norms({"now": select_convolutions(norms)}, ax)
     ax.set_title(title, fontsize="medium")
-    return _as_html(figure, f"{title}: {describe_norms(norms)}.")
+    return as_html(figure, f"{title}: {describe_norms(norms)}.")
 
 
-def _as_html(figure, summary):
+def as_html(figure, summary):
     """Return the figure as HTML, with the summary as its alternative text and as text below."""
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=100)

@@ -1,0 +1,96 @@
+"""Recorded runs: what was trained, with which versions and seeds, and what came out.
+
+A run is one JSON file in the folder `runs`: a dict with `what`, `command`, `versions` and `rows`, one dict for
+each training. Numbers that are not finite are written as null and read as NaN.
+"""
+
+import importlib.resources
+import json
+import math
+import os
+import platform
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from resnet_edu import backend
+
+SIGNIFICANT_DIGITS = 4
+
+
+class RunNotFoundError(ValueError):
+    """No run of this name was recorded."""
+
+
+def folder():
+    """Return the folder of the recorded runs."""
+    return Path(str(importlib.resources.files("resnet_edu_runs")))
+
+
+def load_run(name):
+    """Return the recorded run `name` as a dict. Raises RunNotFoundError, with the names that there are."""
+    path = folder() / f"{name}.json"
+    if not path.is_file():
+        names = ", ".join(sorted(path.stem for path in folder().glob("*.json")))
+        raise RunNotFoundError(f"no recorded run is called {name!r}; there are {names or 'none yet'}")
+    return _map_leaves(
+        json.loads(path.read_text(encoding="utf-8")), lambda value: math.nan if value is None else value
+    )
+
+
+def save_run(path, run):
+    """Write `run` to the file `path`, one row a line, whole or not at all."""
+    run = _map_leaves(run, _rounded)
+    head = {key: value for key, value in run.items() if key != "rows"}
+    rows = ",\n".join(json.dumps(row) for row in run["rows"])
+    text = json.dumps(head, indent=1)[:-2] + f',\n "rows": [\n{rows}\n ]\n}}\n'
+    unfinished = Path(path).with_suffix(".part")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
+def select_rows(run, **setting):
+    """Return the rows of `run` whose `setting`, by keyword, is the given one."""
+    return [row for row in run["rows"] if all(row[key] == value for key, value in setting.items())]
+
+
+def describe_run(run):
+    """Return one line for below a figure: that it is recorded, on what, with which seeds."""
+    seeds = sorted({row["seed"] for row in run["rows"]})
+    made_with = ", ".join(run["versions"].values())
+    return f"recorded: {len(run['rows'])} trainings, seeds {seeds[0]} to {seeds[-1]}; {made_with}"
+
+
+def versions():
+    """Return what a result can depend on: the versions of the libraries, and the processor."""
+    engine = keras.backend.backend()
+    module = __import__(engine)
+    return {
+        "keras": f"Keras {keras.__version__}",
+        "backend": f"{backend.name()} {module.__version__}",
+        "python": f"Python {platform.python_version()}",
+        "device": f"{os.cpu_count()} CPU cores ({_processor()})",
+    }
+
+
+def _processor():
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def _map_leaves(value, change):
+    if isinstance(value, dict):
+        return {key: _map_leaves(item, change) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_map_leaves(item, change) for item in value]
+    return change(value)
+
+
+def _rounded(value):
+    if not isinstance(value, float | np.floating):
+        return value
+    return float(f"{value:.{SIGNIFICANT_DIGITS}g}") if math.isfinite(value) else None
