@@ -31,7 +31,7 @@ def main():
             build, model = seconds_of(lambda: models.resnet_v1(x.shape[1:], depth, seed=seed))  # noqa: B023
             norms, _ = seconds_of(lambda: gradients.gradient_norms(model, x, y))  # noqa: B023
             fresh, _ = seconds_of(
-                lambda: gradients.fresh_gradient_norms(x, y, depth=depth, residual=True, seed=seed)  # noqa: B023
+                lambda: gradients.fresh_gradient_norms(x, y, depth=depth, network="resnet_v1", seed=seed)  # noqa: B023
             )
             for name, value in [("build", build), ("norms", norms), ("fresh", fresh)]:
                 times[name].append(value)

@@ -1,9 +1,9 @@
-"""The plain and the v1 network again, as pure functions of their kernels.
+"""The plain, the v1 and the v2 network again, as pure functions of their kernels.
 
 Building a 56-layer Keras model takes longer than computing with it. A widget that shows a new network at
 every key press needs neither the model nor its layers, but each kind of block compiled once.
-`draw_kernels` gives the kernels that `models.plain_net` and `models.resnet_v1` would start with, `mean_loss`
-the loss that they would have. The tests hold the two against each other.
+`draw_kernels` gives the kernels that the article's networks of `models` would start with, `mean_loss` the loss
+that they would have. The tests hold the two against each other.
 """
 
 import functools
@@ -12,41 +12,34 @@ from keras import activations, ops
 
 from resnet_edu import backend
 from resnet_edu.blocks import ARTICLE, seeded_initializer
-from resnet_edu.models import STAGE_FILTERS, blocks_per_stage
+from resnet_edu.models import STAGE_FILTERS, VARIANTS, blocks_per_stage
 
 
-def draw_kernels(channels, depth, *, residual, initializer="he_normal", num_classes=10, seed=0):
+def draw_kernels(channels, depth, *, network, initializer="he_normal", num_classes=10, seed=0):
     """Draw the kernels of a freshly initialized article network, as a dict from layer name to tensor.
 
-    The dict is in depth order and equal to what the model of the same `seed` starts with. Biases start
-    at 0 and normalization at scale 1 and offset 0, so they are not needed. Raises ValueError for a
-    depth that is not 6n+2.
+    `network` is one of `NETWORKS`. The dict is in depth order and equal to what the model of the same `seed`
+    starts with. Biases start at 0 and normalization at scale 1 and offset 0, so they are not needed. Raises
+    ValueError for a network that is unknown and a depth that does not fit its rule.
     """
-    before = STAGE_FILTERS[0]
-    shapes = {"stem_conv": (3, 3, channels, before)}
-    for filters, _, name in _block_places(depth):
-        shapes[f"{name}_conv1"] = (3, 3, before, filters)
-        shapes[f"{name}_conv2"] = (3, 3, filters, filters)
-        if residual and before != filters:
-            shapes[f"{name}_shortcut"] = (1, 1, before, filters)
-        before = filters
-    shapes["classifier"] = (before, num_classes)
+    shapes = {"stem_conv": (3, 3, channels, STAGE_FILTERS[0])}
+    for name, kernels, _ in _block_places(depth, network):
+        shapes |= {f"{name}_{part}": shape for part, shape in kernels.items()}
+    shapes["classifier"] = (next(reversed(shapes.values()))[-1], num_classes)
     return {name: seeded_initializer(initializer, seed, name)(shape) for name, shape in shapes.items()}
 
 
-def mean_loss(kernels, x, y, *, depth, residual, activation="relu", batch_norm=True):
+def mean_loss(kernels, x, y, *, depth, network, activation="relu", batch_norm=True):
     """Return the mean sparse cross-entropy of the network with these kernels, in training mode.
 
-    `x` is `(n, height, width, channels)` of at most 32×32 pixels, `y` holds `n` labels. `residual` chooses
-    between the v1 block and the plain one.
+    `x` is `(n, height, width, channels)` of at most 32×32 pixels, `y` holds `n` labels.
     """
     style = {"activation": activations.get(activation), "batch_norm": batch_norm}
     x = _run(_unit, (x, kernels["stem_conv"]), **style)
-    for _, stride, name in _block_places(depth):
-        weights = [
-            kernels[f"{name}_{part}"] for part in ("conv1", "conv2", "shortcut") if f"{name}_{part}" in kernels
-        ]
-        x = _run(_block, (x, *weights), stride=stride, residual=residual, **style)
+    for name, parts, options in _block_places(depth, network):
+        x = _run(NETWORKS[network], (x, *(kernels[f"{name}_{part}"] for part in parts)), **options, **style)
+    if network == "resnet_v2":
+        x = _run(_activated, (x,), **style)
     return _run(_head, (x, y, kernels["classifier"]))
 
 
@@ -65,17 +58,32 @@ def _compiled(function, shapes, **options):
     return backend.compiled(functools.partial(function, **options))
 
 
-def _unit(x, kernel, *, stride=1, activation, batch_norm):
-    return activation(_normalized(x, kernel, stride, batch_norm))
+def _unit(x, kernel, *, stride=1, **style):
+    return _activated(_convolved(x, kernel, stride), **style)
 
 
-def _block(x, kernel1, kernel2, shortcut=None, *, stride, residual, activation, batch_norm):
+def _activated(x, *, activation, batch_norm):
+    return activation(_normalized(x, batch_norm))
+
+
+def _plain_block(x, kernel1, kernel2, *, stride, **style):
+    return _unit(_unit(x, kernel1, stride=stride, **style), kernel2, **style)
+
+
+def _residual_block(x, kernel1, kernel2, shortcut=None, *, stride, activation, batch_norm):
     branch = _unit(x, kernel1, stride=stride, activation=activation, batch_norm=batch_norm)
-    branch = _normalized(branch, kernel2, 1, batch_norm)
-    if residual:
-        x = x if shortcut is None else ops.conv(x, shortcut, strides=stride, padding="same")
-        branch = x + branch
-    return activation(branch)
+    branch = _normalized(_convolved(branch, kernel2), batch_norm)
+    return activation(branch + (x if shortcut is None else _convolved(x, shortcut, stride)))
+
+
+def _preactivation_bottleneck(x, kernel1, kernel2, kernel3, shortcut=None, *, stride, preactivate, **style):
+    branch = _convolved(_activated(x, **style) if preactivate else x, kernel1, stride)
+    branch = _convolved(_activated(branch, **style), kernel2)
+    branch = _convolved(_activated(branch, **style), kernel3)
+    return branch + (x if shortcut is None else _convolved(x, shortcut, stride))
+
+
+NETWORKS = {"plain": _plain_block, "resnet_v1": _residual_block, "resnet_v2": _preactivation_bottleneck}
 
 
 def _head(x, y, kernel):
@@ -83,16 +91,33 @@ def _head(x, y, kernel):
     return ops.mean(ops.sparse_categorical_crossentropy(y, logits, from_logits=True))
 
 
-def _normalized(x, kernel, stride, batch_norm):
-    x = ops.conv(x, kernel, strides=stride, padding="same")
+def _convolved(x, kernel, stride=1):
+    return ops.conv(x, kernel, strides=stride, padding="same")
+
+
+def _normalized(x, batch_norm):
     return backend.normalize_batch(x, epsilon=ARTICLE.bn_epsilon) if batch_norm else x
 
 
-def _block_places(depth):
-    """Filters, stride and name of every block of a network of this depth."""
-    n = blocks_per_stage(depth, layers_per_block=2)
-    return [
-        (filters, 2 if number == 1 and stage > 1 else 1, f"stage{stage}_block{number}")
-        for stage, filters in enumerate(STAGE_FILTERS, start=1)
-        for number in range(1, n + 1)
-    ]
+def _block_places(depth, network):
+    """List name, kernel shapes by part, and options of every block of the article's network of this depth."""
+    if network not in NETWORKS:
+        raise ValueError(f"network={network!r} is unknown; it is one of {', '.join(map(repr, NETWORKS))}")
+    bottleneck = network == "resnet_v2"
+    n = blocks_per_stage(depth, layers_per_block=3 if bottleneck else 2)
+    stages = (
+        VARIANTS["article"].bottleneck_filters if bottleneck else zip(STAGE_FILTERS, STAGE_FILTERS, strict=True)
+    )
+    places, before = [], STAGE_FILTERS[0]
+    for stage, (filters, out) in enumerate(stages, start=1):
+        for number in range(1, n + 1):
+            kernels = {"conv1": (3, 3, before, filters), "conv2": (3, 3, filters, filters)}
+            options = {"stride": 2 if number == 1 and stage > 1 else 1}
+            if bottleneck:
+                kernels |= {"conv1": (1, 1, before, filters), "conv3": (1, 1, filters, out)}
+                options["preactivate"] = (stage, number) != (1, 1)
+            if network != "plain" and before != out:
+                kernels["shortcut"] = (1, 1, before, out)
+            places.append((f"stage{stage}_block{number}", kernels, options))
+            before = out
+    return places

@@ -39,23 +39,50 @@ def gradient_norms(model, x, y):
     return dict(zip(kernels, map(float, recorder.norms), strict=True))
 
 
+def signal_gradient_norms(model, x, y, layer_names):
+    """Return `{layer name: norm of the gradient with respect to the layer's output}`, for the layers named.
+
+    Where `gradient_norms` asks how strongly a kernel is to change, this asks how strongly the signal is, at a
+    place of the network. Model, batch and errors are those of `gradient_norms`, and there is a ValueError for a
+    name that no layer has.
+    """
+    _check_model(model)
+    _check_batch(model, x, y)
+    unknown = set(layer_names) - {layer.name for layer in model.layers}
+    if unknown:
+        raise ValueError(f"model {model.name!r} has no layer called {', '.join(sorted(unknown))}")
+
+    def call_and_probe(layer, *arguments, **options):
+        signal = layer(*arguments, **options)
+        return _SignalProbe(len(x), name=_probe_name(layer.name))(signal) if layer.name in layer_names else signal
+
+    images = keras.Input(batch_shape=np.shape(x), name="probed_images")
+    probed = keras.models.clone_model(model, input_tensors=images, call_function=call_and_probe)
+    for layer in model.layers:
+        if layer.weights:
+            probed.get_layer(layer.name).set_weights(layer.get_weights())
+    norms = gradient_norms(probed, x, y)
+    return {name: norms[_probe_name(name)] for name in layer_names}
+
+
 def fresh_gradient_norms(
     x,
     y,
     *,
     depth,
-    residual=False,
+    network="plain",
     activation="relu",
     initializer="he_normal",
     batch_norm=True,
     num_classes=10,
     seed=0,
 ):
-    """Return what `gradient_norms` returns for a freshly initialized `plain_net` or `resnet_v1`, sooner.
+    """Return what `gradient_norms` returns for a freshly initialized network of `models`, sooner.
 
-    No model is built, which makes this several times as fast (`benchmarks/gradients.py`). `x` is
-    `(n, height, width, channels)` of 4×4 to 32×32 pixels. An activation of your own must be a pure function, as it
-    is compiled once. Raises ValueError for a depth that is not 6n+2, or images or labels that do not fit.
+    `network` is "plain", "resnet_v1" or "resnet_v2". No model is built, which makes this several times as fast
+    (`benchmarks/gradients.py`). `x` is `(n, height, width, channels)` of 4×4 to 32×32 pixels. An activation of
+    your own must be a pure function, as it is compiled once. Raises ValueError for an unknown network, a depth
+    that does not fit its rule, or images or labels that do not fit.
     """
     models.check_input_shape(np.shape(x)[1:])
     if max(np.shape(x)[1:3]) > 32:
@@ -63,11 +90,11 @@ def fresh_gradient_norms(
     _check_labels(y, images=len(x), classes=num_classes)
     x, y = ops.convert_to_tensor(x, "float32"), ops.convert_to_tensor(y, "int32")
     kernels = functional.draw_kernels(
-        x.shape[-1], depth, residual=residual, initializer=initializer, num_classes=num_classes, seed=seed
+        x.shape[-1], depth, network=network, initializer=initializer, num_classes=num_classes, seed=seed
     )
     gradients = backend.gradients(
         lambda kernels: functional.mean_loss(
-            kernels, x, y, depth=depth, residual=residual, activation=activation, batch_norm=batch_norm
+            kernels, x, y, depth=depth, network=network, activation=activation, batch_norm=batch_norm
         ),
         kernels,
     )
@@ -166,6 +193,24 @@ class _NormRecorder(keras.optimizers.Optimizer):
 
     def update_step(self, gradient, variable, learning_rate):
         self.assign(self.norms[self._get_variable_index(variable)], _norm(gradient))
+
+
+class _SignalProbe(keras.layers.Layer):
+    """Adds zeros, as many as the signal has values: the gradient of these zeros is the gradient of the signal."""
+
+    def __init__(self, batch, **kwargs):
+        super().__init__(**kwargs)
+        self.batch = batch
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(self.batch, *input_shape[1:]), initializer="zeros")
+
+    def call(self, signal):
+        return signal + self.kernel
+
+
+def _probe_name(name):
+    return f"{name}_probe"
 
 
 class _Probe(keras.Model):

@@ -103,6 +103,25 @@ def plot_accuracies(histories, ax, *, epochs=None):
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
 
 
+def plot_by_depth(depths, curves, ax):
+    """Draw training accuracy over the depth of the network: a line through the medians, a band over all seeds.
+
+    `curves` is `{label: a list of accuracies for each depth}`.
+    """
+    for number, (label, by_depth) in enumerate(curves.items()):
+        color, marker = COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
+        medians = [np.median(values) for values in by_depth]
+        ax.plot(depths, medians, color=color, marker=marker, linewidth=1.5, label=label)
+        lows, highs = [min(values) for values in by_depth], [max(values) for values in by_depth]
+        ax.fill_between(depths, lows, highs, color=color, alpha=0.2, linewidth=0)
+    ax.set_ylim(0, 1.03)
+    ax.set_xticks(list(depths))
+    ax.set_xlabel("depth of the network")
+    ax.set_ylabel("training accuracy")
+    ax.grid(axis="y", color="0.85", linewidth=0.8)
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+
+
 def plot_image(image, ax):
     """Draw one uint8 image `(height, width, channels)` of 1 (grey) or 3 channels, without axes."""
     ax.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=255)

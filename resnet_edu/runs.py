@@ -55,6 +55,21 @@ def select_rows(run, **setting):
     return [row for row in run["rows"] if all(row[key] == value for key, value in setting.items())]
 
 
+def paired_effect(rows, factor):
+    """Return by how much a switch changes the accuracy: the mean difference over matched pairs of `rows`.
+
+    A row is a dict with an `accuracy` and settings, of which `factor` is True or False. A pair agrees in all
+    settings but `factor`; rows without a partner do not count. Returns NaN where there is no pair.
+    """
+
+    def others(row):
+        return tuple(sorted((key, value) for key, value in row.items() if key not in (factor, "accuracy")))
+
+    off = {others(row): row["accuracy"] for row in rows if not row[factor]}
+    differences = [row["accuracy"] - off[others(row)] for row in rows if row[factor] and others(row) in off]
+    return float(np.mean(differences)) if differences else math.nan
+
+
 def describe_run(run):
     """Return one line for below a figure: that it is recorded, on what, with which seeds."""
     seeds = sorted({row["seed"] for row in run["rows"]})

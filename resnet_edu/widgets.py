@@ -24,24 +24,26 @@ INITIALIZERS = {
     "normal, σ = 0.2 (too large)": "normal_02",
 }
 _STDDEVS = {"normal_001": 0.01, "normal_02": 0.2}
-DEPTHS = range(8, 111, 6)  # 6n+2
+NETWORKS = {"plain": "plain", "ResNet v1": "resnet_v1", "ResNet v2": "resnet_v2"}
+DEPTHS = range(8, 111, 6)  # 6n+2, what plain and v1 can have
 SETTLE_SECONDS = 0.03  # a newer value within this time replaces an older one
 
 
-def explore_gradients(x, y):
+def explore_gradients(x, y, *, networks=("plain", "resnet_v1"), depths=DEPTHS, batch_norm=False):
     """Show the gradient norms of freshly initialized networks, and change the network by its controls.
 
     `x` is a batch of images `(n, height, width, channels)` of at most 32×32 pixels, `y` its labels. Depth,
     network, activation, initializer and batch normalization can be changed, and new weights be drawn. The
-    curve of the setting before stays in grey. Returns the widget; a cell that ends in it shows it.
+    curve of the setting before stays in grey. `networks` and `depths`, a range, are what can be chosen; every
+    network must have every depth. Returns the widget; a cell that ends in it shows it.
     """
-    slider, number = _slider_with_number("depth", DEPTHS, 20)
+    slider, number = _slider_with_number("depth", depths, 20)
     controls = {
         "depth": slider,
-        "residual": _dropdown("network", {"plain": False, "residual (v1)": True}),
+        "network": _dropdown("network", {label: name for label, name in NETWORKS.items() if name in networks}),
         "activation": _dropdown("activation", ACTIVATIONS),
         "initializer": _dropdown("weights", INITIALIZERS),
-        "batch_norm": ipywidgets.Checkbox(value=False, description="batch normalization", indent=False),
+        "batch_norm": ipywidgets.Checkbox(value=batch_norm, description="batch normalization", indent=False),
     }
     redraw = ipywidgets.Button(description="draw new weights", tooltip="same network, other random weights")
     seed = [0]
@@ -67,7 +69,7 @@ def explore_gradients(x, y):
     redraw.on_click(draw_again)
     rows = [
         ipywidgets.HBox([slider, number, redraw], layout=WRAP),
-        ipywidgets.HBox([controls["residual"], controls["activation"]], layout=WRAP),
+        ipywidgets.HBox([controls["network"], controls["activation"]], layout=WRAP),
         ipywidgets.HBox([controls["initializer"], controls["batch_norm"]], layout=WRAP),
     ]
     return Panel([*rows, picture], "gradient norms by depth, network, activation, weights and normalization")
@@ -192,7 +194,7 @@ def _initializer(name):
 
 
 def _name_setting(setting):
-    network = "ResNet v1" if setting["residual"] else "plain"
+    network = _label(NETWORKS, setting["network"])
     activation = _label(ACTIVATIONS, setting["activation"])
     weights = _label(INITIALIZERS, setting["initializer"])
     normalization = "batch normalization" if setting["batch_norm"] else "no normalization"

@@ -97,6 +97,37 @@ def test_norms_agree_with_finite_differences(residual, batch_norm, activation, h
             assert norm == pytest.approx(expected, rel=1e-3), name
 
 
+def test_signal_norms_agree_with_finite_differences(digits):
+    x, y = digits[0][:6], digits[1][:6]
+    with double_precision():
+        # No normalization: behind the layer, the network can be cut in two without changing its statistics.
+        model = models.resnet_v1((8, 8, 1), 8, seed=0, batch_norm=False, activation="tanh")
+        signal = model.get_layer("stage2_block1_add").output
+        before, behind = keras.Model(model.inputs, signal), keras.Model(signal, model.outputs)
+        at, rng = keras.ops.convert_to_numpy(before(x)), np.random.default_rng(0)
+        norm = gradients.signal_gradient_norms(model, x, y, ["stage2_block1_add"])["stage2_block1_add"]
+
+        def loss(signal):
+            probabilities = keras.ops.convert_to_numpy(behind(signal))
+            return -np.mean(np.log(probabilities[np.arange(len(y)), y]))
+
+        # The mean square of the slopes along random directions of unit variance is the squared norm.
+        directions = rng.normal(size=(400, *at.shape))
+        slopes = [(loss(at + 1e-4 * d) - loss(at - 1e-4 * d)) / 2e-4 for d in directions]
+    assert norm == pytest.approx(np.sqrt(np.mean(np.square(slopes))), rel=0.15)
+
+
+def test_signal_norms_leave_the_model_alone_and_know_its_layers(digits):
+    model = models.resnet_v2((8, 8, 1), 11, seed=0)
+    before = [weight.copy() for weight in model.get_weights()]
+    names = ["stage1_block1_add", "stage3_block1_add"]
+    assert list(gradients.signal_gradient_norms(model, *digits, names)) == names
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    with pytest.raises(ValueError, match="no layer called stage9_block1_add"):
+        gradients.signal_gradient_norms(model, *digits, ["stage9_block1_add"])
+
+
 def test_a_very_sure_network_keeps_its_gradient(digits):
     """Where softmax saturates, the cross-entropy of probabilities is clipped and its gradient is lost."""
     x, y = digits
@@ -150,18 +181,18 @@ def test_norms_come_in_depth_order(digits):
     ]
 
 
-def model_of(depth, *, residual, **style):
-    build = models.resnet_v1 if residual else models.plain_net
+def model_of(depth, *, network, **style):
+    build = models.plain_net if network == "plain" else getattr(models, network)
     return build((8, 8, 1), depth, **style)
 
 
-@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("network", list(functional.NETWORKS))
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize(("activation", "initializer"), [("relu", "he_normal"), ("sigmoid", "glorot_uniform")])
-def test_fresh_norms_equal_those_of_the_model(digits, residual, batch_norm, activation, initializer):
+def test_fresh_norms_equal_those_of_the_model(digits, network, batch_norm, activation, initializer):
     setting = {
         "depth": 20,
-        "residual": residual,
+        "network": network,
         "batch_norm": batch_norm,
         "activation": activation,
         "initializer": initializer,
@@ -182,9 +213,10 @@ def test_fresh_norms_differ_between_seeds(digits):
     assert a["stem_conv"] != pytest.approx(b["stem_conv"], rel=1e-3)
 
 
-def test_drawn_kernels_are_the_models_own():
-    model = models.resnet_v1((8, 8, 1), 14, 7, seed=5)
-    kernels = functional.draw_kernels(1, 14, residual=True, num_classes=7, seed=5)
+@pytest.mark.parametrize("network", ["resnet_v1", "resnet_v2"])
+def test_drawn_kernels_are_the_models_own(network):
+    model = model_of(20, network=network, num_classes=7, seed=5)
+    kernels = functional.draw_kernels(1, 20, network=network, num_classes=7, seed=5)
     for name, kernel in kernels.items():
         np.testing.assert_array_equal(kernel, model.get_layer(name).kernel.value)
 
@@ -253,7 +285,7 @@ def test_half_precision_does_not_lose_large_gradients(digits):
         norms = gradients.select_convolutions(gradients.gradient_norms(model, *digits))
     finally:
         keras.config.set_dtype_policy(policy)
-    single = gradients.fresh_gradient_norms(*digits, depth=56, residual=True, batch_norm=False)
+    single = gradients.fresh_gradient_norms(*digits, depth=56, network="resnet_v1", batch_norm=False)
     for name, norm in norms.items():
         assert norm == pytest.approx(single[name], rel=0.5), name
 
@@ -272,6 +304,13 @@ def test_half_precision_does_not_lose_large_gradients(digits):
 def test_the_quick_way_refuses_what_no_model_could_take(x, y, says):
     with pytest.raises(ValueError, match=says):
         gradients.fresh_gradient_norms(x, np.array(y), depth=8)
+
+
+def test_the_quick_way_names_the_networks_it_knows(digits):
+    with pytest.raises(ValueError, match="'plain', 'resnet_v1', 'resnet_v2'"):
+        gradients.fresh_gradient_norms(*digits, depth=20, network="resnet_v3")
+    with pytest.raises(ValueError, match="9n"):
+        gradients.fresh_gradient_norms(*digits, depth=14, network="resnet_v2")
 
 
 def test_a_model_with_other_names_is_told_so_by_the_description():

@@ -35,9 +35,9 @@ def test_picture_has_its_summary_as_alternative_text(panel):
 
 def test_summary_is_that_of_the_gradients(panel, digits):
     control(panel, "depth").value = 26
-    control(panel, "network").value = True
+    control(panel, "network").value = "resnet_v1"
     control(panel, "batch normalization").value = True
-    norms = gradients.fresh_gradient_norms(*digits, depth=26, residual=True, batch_norm=True)
+    norms = gradients.fresh_gradient_norms(*digits, depth=26, network="resnet_v1", batch_norm=True)
     assert summary(panel).endswith(f"{gradients.describe_norms(norms)}.")
 
 
@@ -45,7 +45,7 @@ def test_summary_is_that_of_the_gradients(panel, digits):
     ("description", "value", "says"),
     [
         ("depth", 56, "depth 56"),
-        ("network", True, "ResNet v1"),
+        ("network", "resnet_v1", "ResNet v1"),
         ("activation", "sigmoid", "sigmoid"),
         ("weights", "normal_02", "too large"),
         ("batch normalization", True, "batch normalization"),

@@ -313,8 +313,8 @@ for label in ["He, batch normalization", "σ = 0.01, batch normalization"]:
 # %%
 with_shortcuts = {
     "plain, batch normalization": measure(56),
-    "residual, batch normalization": measure(56, residual=True),
-    "residual, no normalization": measure(56, residual=True, batch_norm=False),
+    "residual, batch normalization": measure(56, network="resnet_v1"),
+    "residual, no normalization": measure(56, network="resnet_v1", batch_norm=False),
 }
 show(with_shortcuts, "ReLU, He normal, depth 56")
 
@@ -325,7 +325,7 @@ show(with_shortcuts, "ReLU, He normal, depth 56")
 
 # %%
 depths = (8, 20, 32, 44, 56)
-settings = {"plain, batch normalization": {}, "residual, batch normalization": {"residual": True}}
+settings = {"plain, batch normalization": {}, "residual, batch normalization": {"network": "resnet_v1"}}
 ratios = {label: np.empty((len(depths), 3)) for label in settings}
 for label, setting in settings.items():
     for row, depth in enumerate(depths):
@@ -365,8 +365,8 @@ widgets.explore_gradients(x, y)
 answers = {
     "plain, no normalization": measure(56, **sigmoid),
     "plain, batch normalization": measure(56, **sigmoid | {"batch_norm": True}),
-    "residual, no normalization": measure(56, residual=True, **sigmoid),
-    "residual, batch normalization": measure(56, residual=True, **sigmoid | {"batch_norm": True}),
+    "residual, no normalization": measure(56, network="resnet_v1", **sigmoid),
+    "residual, batch normalization": measure(56, network="resnet_v1", **sigmoid | {"batch_norm": True}),
 }
 show(answers, "sigmoid, Glorot uniform, depth 56")
 

@@ -5,7 +5,22 @@ failing or, on Unix and in the main thread, endless. A check tests properties an
 so that any correct answer passes. Each module holds the exercises of one subject.
 """
 
+from resnet_edu.checks.blocks import (
+    check_bottleneck,
+    check_identity_block,
+    check_relu_position,
+    check_residual_block,
+)
+from resnet_edu.checks.builders import check_projection, check_resnet_v1, check_resnet_v2, check_stride_position
+from resnet_edu.checks.costs import check_conv_cost, check_count_parameters, check_fair_depth
+from resnet_edu.checks.plain_vs_residual import (
+    check_effect,
+    check_identity_kernel,
+    check_trend_and_level,
+    check_verdict,
+)
 from resnet_edu.checks.predictions import check_prediction
+from resnet_edu.checks.shortcuts import check_gate_bias, check_padding_shortcut, check_passed_on
 from resnet_edu.checks.start_here import check_depth
 from resnet_edu.checks.vanishing_gradients import (
     check_backward_norms,
@@ -16,9 +31,27 @@ from resnet_edu.checks.vanishing_gradients import (
 
 __all__ = [
     "check_backward_norms",
+    "check_bottleneck",
+    "check_conv_cost",
+    "check_count_parameters",
     "check_depth",
+    "check_effect",
+    "check_fair_depth",
+    "check_gate_bias",
     "check_he_stddev",
+    "check_identity_block",
+    "check_identity_kernel",
+    "check_padding_shortcut",
+    "check_passed_on",
     "check_prediction",
+    "check_projection",
+    "check_relu_position",
     "check_rescue",
+    "check_residual_block",
+    "check_resnet_v1",
+    "check_resnet_v2",
     "check_shrink_factor",
+    "check_stride_position",
+    "check_trend_and_level",
+    "check_verdict",
 ]

@@ -1,7 +1,6 @@
-"""How every check meets an answer: it runs it safely, compares it, and ends in a `Result`."""
+"""How every check meets an answer: it runs it safely, and ends in a `Result`."""
 
 import contextlib
-import math
 import signal
 import threading
 from dataclasses import dataclass
@@ -65,37 +64,6 @@ def call(function, *arguments):
     if result is None:
         raise NothingReturnedError
     return result
-
-
-def compare(answer, name, inputs, *, right, mistakes, hint):
-    """Compare a function of one argument with the right one at all inputs, or else with usual mistakes.
-
-    A mistake is `(function, symptom, hint)`; it is recognized only if it agrees at every input.
-    """
-    got = [number(call(answer, value), f"{name}({value})") for value in inputs]
-
-    def agrees(function):
-        return all(math.isclose(a, function(value), rel_tol=1e-6) for a, value in zip(got, inputs, strict=True))
-
-    if agrees(right):
-        return
-    place = next(i for i, value in enumerate(inputs) if not math.isclose(got[i], right(value), rel_tol=1e-6))
-    shown = f"{name}({inputs[place]}) gave {got[place]:.4g}"
-    for function, symptom, remedy in mistakes:
-        if agrees(function):
-            wrong(f"{shown}: {symptom}", remedy)
-    if len(set(got)) == 1:
-        wrong(f"{shown}, as for every other argument.", "The result must depend on the argument.")
-    wrong(f"{shown}.", hint)
-
-
-def number(value, what):
-    try:
-        if not isinstance(value, str):
-            return float(value)
-    except (TypeError, ValueError, OverflowError):
-        pass
-    return wrong(f"{what} gave {type(value).__name__}, not a number.", "Return one number.")
 
 
 def wrong(message, hint):

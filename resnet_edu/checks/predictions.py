@@ -30,6 +30,52 @@ PREDICTIONS = {
         "c": (True, "That is what happens, and few people guess it. The text below says why."),
         "d": (False, "No: the order is the other way round. The layers near the input have the large gradients."),
     },
+    "degradation": {
+        "a": (
+            False,
+            "No: more parameters let a network represent more. They do not say that training finds it.",
+        ),
+        "b": (False, "No: plain-20 and ResNet-56 fit this task within a few epochs, plain-56 does not."),
+        "c": (True, "That is what happens: plain-56 does not even fit the images that it is trained on."),
+        "d": (
+            False,
+            "No: that would be overfitting. Here the accuracy on the training images is already low.",
+        ),
+    },
+    "gradients_during": {
+        "a": (False, "No: this is what is usually told. Look at the first convolution of plain-56, on the right."),
+        "b": (False, "No: they do not become equal. Compare both ends of the curve of plain-56."),
+        "c": (True, "That is what happens. The gradient of the network that fails has not vanished."),
+    },
+    "zero_branch": {
+        "a": (False, "No: the branch is zero, but the shortcut still adds the input."),
+        "b": (False, "Nearly: what does the ReLU after the addition do to negative values?"),
+        "c": (True, "That is what happens: zero plus the input, and a ReLU that leaves it alone."),
+        "d": (
+            False,
+            "No: BN adds a small number, epsilon, to the variance. 0 divided by its root is 0.",
+        ),
+    },
+    "half_shortcut": {
+        "a": (
+            False,
+            "No: this is the part that comes by the shortcuts alone. The branches pass gradients on, too.",
+        ),
+        "b": (False, "No: shortcut and branch are both halved, but BN undoes the halving for the branches only."),
+        "c": (True, "That is what happens, against the usual story. The text below says why."),
+        "d": (False, "No: even the part that comes by the shortcuts alone is not exactly 0."),
+    },
+    "stage_costs": {
+        "a": (False, "No: its images are the largest, but each pixel costs the least."),
+        "b": (False, "No: it has the most filters, but the fewest pixels."),
+        "c": (True, "That is what happens: a quarter of the pixels, times four times the weights."),
+    },
+    "first_gradient_v2": {
+        "a": (False, "No: v1's gradient arrives, through all its ReLUs. Compare the first column."),
+        "b": (True, "That is what happens: several times larger. The text below asks why."),
+        "c": (False, "No: the two differ by much more than the seeds do."),
+        "d": (False, "No: both are of moderate size, and v2's is the smaller one."),
+    },
 }
 
 

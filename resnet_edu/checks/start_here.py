@@ -1,6 +1,7 @@
 """Check of lesson 0."""
 
-from resnet_edu.checks.answers import compare, run
+from resnet_edu.checks.answers import run
+from resnet_edu.checks.comparing import Call, compare
 
 
 def check_depth(answer):
@@ -16,7 +17,7 @@ def check_depth(answer):
         compare(
             answer,
             "depth",
-            (1, 3, 9, 18),
+            [Call(each) for each in (1, 3, 9, 18)],
             right=lambda n: 6 * n + 2,
             mistakes=mistakes,
             hint="3 stages × n blocks × 2 layers, and 2 layers more.",

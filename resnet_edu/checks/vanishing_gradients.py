@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from resnet_edu import data, gradients
-from resnet_edu.checks.answers import call, compare, run, time_limit, wrong
+from resnet_edu.checks.answers import call, run, time_limit, wrong
+from resnet_edu.checks.comparing import Call, close_numbers, compare
 
 
 def check_shrink_factor(answer):
@@ -39,9 +40,10 @@ def check_shrink_factor(answer):
         compare(
             answer,
             "shrink_factor",
-            (1, 2, 3, 10, 40),
+            [Call(each) for each in (1, 2, 3, 10, 40)],
             right=lambda depth: 0.25**depth,
             mistakes=mistakes,
+            close=close_numbers(floor=0),
             hint="Find the largest slope of one sigmoid; the chain rule multiplies one such factor for each.",
         )
         return "Right: each sigmoid passes on at most a quarter, so `depth` of them at most 0.25**depth."
@@ -99,7 +101,7 @@ def check_he_stddev(answer):
         compare(
             answer,
             "he_stddev",
-            ((3, 3, 16, 48), (3, 3, 16, 16), (1, 1, 64, 10), (7, 5, 3, 64)),
+            [Call(each) for each in ((3, 3, 16, 48), (3, 3, 16, 16), (1, 1, 64, 10), (7, 5, 3, 64))],
             right=lambda s: math.sqrt(2 / math.prod(s[:3])),
             mistakes=mistakes,
             hint="Count the values that one output sums over (fan-in), then take √(2 / fan-in).",

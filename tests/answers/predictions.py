@@ -7,6 +7,12 @@ from resnet_edu import checks
 CORRECT = {
     functools.partial(checks.check_prediction, "sigmoid"): ["b", " B ", "b\n", "(b)", "b:"],
     functools.partial(checks.check_prediction, "batch_norm"): ["c", "C", " c"],
+    functools.partial(checks.check_prediction, "degradation"): ["c", "C", "(c)"],
+    functools.partial(checks.check_prediction, "gradients_during"): ["c", "C", "c."],
+    functools.partial(checks.check_prediction, "zero_branch"): ["c", "C", "c)"],
+    functools.partial(checks.check_prediction, "half_shortcut"): ["c", "C", "c:"],
+    functools.partial(checks.check_prediction, "stage_costs"): ["c", "C", " c "],
+    functools.partial(checks.check_prediction, "first_gradient_v2"): ["b", "B", "b)"],
 }
 
 WRONG = {
@@ -23,6 +29,48 @@ WRONG = {
         ("d", "the other way round"),
         ("", "not one of the options"),
         (["c"], "not one of the options"),
+    ],
+    functools.partial(checks.check_prediction, "degradation"): [
+        ("a", "represent more"),
+        ("b", "within a few epochs"),
+        ("d", "would be overfitting"),
+        ("e", "not one of the options"),
+        (3, "not one of the options"),
+    ],
+    functools.partial(checks.check_prediction, "gradients_during"): [
+        ("a", "usually told"),
+        ("b", "do not become equal"),
+        ("d", "not one of the options"),
+        ("", "not one of the options"),
+        ({"c"}, "not one of the options"),
+    ],
+    functools.partial(checks.check_prediction, "zero_branch"): [
+        ("a", "still adds the input"),
+        ("b", "negative values"),
+        ("d", "epsilon"),
+        ("identity", "not one of the options"),
+        (0, "not one of the options"),
+    ],
+    functools.partial(checks.check_prediction, "half_shortcut"): [
+        ("a", "by the shortcuts alone"),
+        ("b", "BN undoes the halving"),
+        ("d", "not exactly 0"),
+        ("cc", "not one of the options"),
+        (1e-15, "not one of the options"),
+    ],
+    functools.partial(checks.check_prediction, "stage_costs"): [
+        ("a", "each pixel costs the least"),
+        ("b", "the fewest pixels"),
+        ("d", "not one of the options"),
+        ("stage 1", "not one of the options"),
+        (1, "not one of the options"),
+    ],
+    functools.partial(checks.check_prediction, "first_gradient_v2"): [
+        ("a", "gradient arrives"),
+        ("c", "more than the seeds do"),
+        ("d", "v2's is the smaller one"),
+        ("v1", "not one of the options"),
+        (True, "not one of the options"),
     ],
 }
 

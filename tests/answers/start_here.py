@@ -15,12 +15,12 @@ CORRECT = {
 
 WRONG = {
     checks.check_depth: [
-        (lambda n: 8, "as for every other argument"),
+        (lambda n: 8, "the same at every other call"),
         (lambda n: 6 * n, "only the layers inside the blocks"),
         (lambda n: 6 * n + 1, "one layer is missing"),
         (lambda n: 3 * n + 2, "a block was counted as one layer"),
         (lambda n: 2 * n + 2, "one stage was counted"),
-        (lambda n: 7 * n, "depth(1) gave 7."),
+        (lambda n: 7 * n, "depth(1) gave 7, not 8"),
         (lambda n: str(6 * n + 2), "gave str, not a number"),
         (lambda n: 10**400, "gave int, not a number"),
         (lambda n: n / 0, "ZeroDivisionError"),

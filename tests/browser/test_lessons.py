@@ -61,7 +61,7 @@ def test_depth_is_moved_by_keyboard(gradient_widget):
 
 def test_every_control_changes_picture_and_summary(gradient_widget):
     page = gradient_widget
-    change(page, lambda: page.get_by_label("network").select_option("residual (v1)"), "ResNet v1, depth 20")
+    change(page, lambda: page.get_by_label("network").select_option("ResNet v1"), "ResNet v1, depth 20")
     change(page, lambda: page.get_by_label("activation").select_option("tanh"), "tanh")
     change(page, lambda: page.get_by_label("weights").select_option(index=1), "Glorot")
     change(page, lambda: page.get_by_label("batch normalization").press("Space"), "batch normalization:")

@@ -1,0 +1,370 @@
+# %% [markdown]
+# # 2 · Plain against residual
+#
+# **You will** watch a deep plain network fail while it trains, beside a shallower one and a residual one, and test the usual explanation of this failure by experiment.
+#
+# **You will learn** what degradation is, how to tell it from overfitting, and how to change one cause at a time and read what follows.
+#
+# **You need** lesson 1. No GPU, no download.
+#
+# **Time:** about 90 minutes with the exercises. All cells together run in about 2 minutes on two CPU cores.
+
+# %% [markdown]
+# ## 1. Three networks, one task
+#
+# The task is small: 1,437 handwritten digits of 8 × 8 pixels, ten classes. Three networks of the same design as in lesson 1, all with batch normalization (BN) and He weights:
+#
+# - plain, 20 layers,
+# - plain, 56 layers,
+# - residual (ResNet v1), 56 layers: the plain network of 56 layers with a shortcut around every two of them.
+
+# %% tags=["nbval-check-output"]
+from resnet_edu import data, models
+
+(x_train, y_train), _ = data.load_digits()
+x = ((x_train - x_train.mean()) / 255).astype("float32")
+y = y_train
+builders = {
+    "plain-20": lambda seed: models.plain_net((8, 8, 1), 20, seed=seed),
+    "plain-56": lambda seed: models.plain_net((8, 8, 1), 56, seed=seed),
+    "ResNet-56": lambda seed: models.resnet_v1((8, 8, 1), 56, seed=seed),
+}
+for name, build in builders.items():
+    print(f"{name:9} {build(0).count_params():9,} parameters")
+
+# %% [markdown]
+# All three train for eight epochs with Adam, learning rate 0.001, in batches of 64. We look at the accuracy on the **training** images, not on new ones. It tells whether the network can fit what it sees.
+#
+# Predict first. Plain-56 has three times as many parameters as plain-20. What will its training accuracy be after eight epochs?
+#
+# - `"a"`: higher than plain-20's, it has more parameters
+# - `"b"`: about the same, both fit such a small task
+# - `"c"`: far lower than plain-20's
+# - `"d"`: the same on the training images, but lower on new ones
+
+# %% tags=["exercise"]
+prediction_depth = "c"  ### SOLUTION
+
+# %% [markdown]
+# The three networks now train in turns, one epoch each. *Stop* ends the training after the batch in hand, *Run again* starts it anew with other random weights. Before its first epoch a deep network is compiled, which takes longer than an epoch.
+
+# %%
+from resnet_edu import live_training, training
+
+panel = live_training.train_side_by_side(builders, x, y, epochs=training.planned_epochs(8))
+panel
+
+# %% [markdown]
+# The next cell waits until the training is over, or stopped.
+
+# %%
+import matplotlib.pyplot as plt
+from resnet_edu import checks, plotting
+
+histories = panel.wait()
+fig, ax = plt.subplots(figsize=(8, 3.5), layout="constrained")
+plotting.plot_accuracies(histories, ax)
+plt.show()
+print(live_training.describe_histories(histories))
+
+# %%
+checks.check_prediction("degradation", prediction_depth)
+
+# %% [markdown]
+# Plain-20 and ResNet-56 fit the training images. Plain-56 hardly does better than chance, which is 0.10. It is not that it has learned the training images by heart and fails on others, which would be *overfitting*. It fails on the training images themselves. This is *degradation*: a deeper network with a higher **training** error (He et al. 2015, section 1).
+#
+# One run may be luck. We recorded this experiment with five seeds: other weights, other order of images.
+
+# %%
+from resnet_edu import runs
+
+recorded = runs.load_run("digits_degradation")
+print("training accuracy after 8 epochs, seeds 0 to 4")
+for network, depth in [("plain", 20), ("plain", 56), ("residual", 56)]:
+    rows = runs.select_rows(recorded, network=network, depth=depth)
+    print(f"{network:8} {depth}   ", "  ".join(f"{row['accuracy'][-1]:.2f}" for row in rows))
+print(runs.describe_run(recorded))
+
+# %% [markdown]
+# Does plain-56 only need more time, or smaller steps? Five times as many epochs, with two learning rates:
+
+# %%
+patience = runs.load_run("digits_patience")
+print("plain-56, training accuracy")
+for rate in (1e-3, 1e-4):
+    for row in runs.select_rows(patience, learning_rate=rate):
+        after = "   ".join(f"epoch {epoch}: {row['accuracy'][epoch - 1]:.2f}" for epoch in (8, 20, 40))
+        print(f"learning rate {rate}, seed {row['seed']}   {after}")
+print(runs.describe_run(patience))
+
+# %% [markdown]
+# PATIENCE_TEXT
+#
+# ### Exercise 1 · Degradation or overfitting? (easy, 10 minutes)
+#
+# Write `verdict(shallow, deep)`. Each argument is a dict with the errors of a trained network, such as `{"train": 0.02, "test": 0.09}`. Return `"degradation"` if the deeper network has the higher training error, `"overfitting"` if it has not, but its test error is higher, and `"none"` if neither is higher.
+
+
+# %% tags=["exercise"]
+def verdict(shallow, deep):
+    ### BEGIN SOLUTION
+    if deep["train"] > shallow["train"]:
+        return "degradation"
+    if deep["test"] > shallow["test"]:
+        return "overfitting"
+    return "none"
+    ### END SOLUTION
+
+
+checks.check_verdict(verdict)
+
+# %% [markdown]
+# ## 2. A solution exists
+#
+# Degradation is strange, because a good solution for the deeper network is known. Take the trained shallow network, and let the additional layers pass their input on. He et al. (2015) call it the solution *by construction*. A 3 × 3 convolution can do this: with the right kernel its output is its input. A ReLU behind it changes nothing, as its input has no negative values.
+#
+# ### Exercise 2 · A convolution that does nothing (medium, 10 minutes)
+#
+# Write `identity_kernel(channels)`. It returns a NumPy array of shape (3, 3, channels, channels), in Keras' order: height, width, channels in, channels out. A convolution with this kernel and padding `same` returns its input unchanged.
+
+
+# %% tags=["exercise"]
+def identity_kernel(channels):
+    ### BEGIN SOLUTION
+    kernel = np.zeros((3, 3, channels, channels))
+    kernel[1, 1] = np.eye(channels)
+    return kernel
+    ### END SOLUTION
+
+
+import numpy as np
+
+checks.check_identity_kernel(identity_kernel)
+
+# %% [markdown]
+# <details><summary>Hint: which of the nine places matters?</summary>
+#
+# The kernel is laid over each pixel with its middle. Only the pixel itself is to count. And output channel 3 is to see input channel 3 only.
+#
+# </details>
+
+# %% [markdown]
+# So plain-56 *can* represent what plain-20 has learned. Gradient descent does not find it. Why?
+#
+# ## 3. The suspect
+#
+# The usual answer, and the article's: the gradients vanish on their way through so many layers, so the first layers do not learn. Lesson 1 has shown that at the start, with BN, this is not so. But what happens *during* training?
+#
+# Predict: you measure the gradient norms of plain-56 after eight epochs. How does the first convolution's compare with the last one's?
+#
+# - `"a"`: it is a million times smaller, it has vanished
+# - `"b"`: both are about equal
+# - `"c"`: it is larger, by a factor of ten or more
+
+# %% tags=["exercise"]
+prediction_during = "c"  ### SOLUTION
+
+# %%
+from resnet_edu.gradients import describe_norms, fresh_gradient_norms, gradient_norms, select_convolutions
+
+batch = x[:64], y[:64]
+norms = {"at the start": {}, "after training": {}}
+for name, (depth, residual) in {"plain-20": (20, False), "plain-56": (56, False), "ResNet-56": (56, True)}.items():
+    network = "resnet_v1" if residual else "plain"
+    norms["at the start"][name] = select_convolutions(fresh_gradient_norms(*batch, depth=depth, network=network))
+    norms["after training"][name] = select_convolutions(gradient_norms(panel.models[name], *batch))
+
+fig, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained", sharey=True)
+for ax, (moment, series) in zip(axes, norms.items()):
+    plotting.plot_gradient_norms(series, ax)
+    ax.set_title(moment)
+axes[0].get_legend().remove()
+plt.show()
+for moment, series in norms.items():
+    for name, values in series.items():
+        print(f"{moment}, {name}: {describe_norms(values)}")
+
+# %%
+checks.check_prediction("gradients_during", prediction_during)
+
+# %% [markdown]
+# The network that fails has the **largest** gradients, at the start and after training. They are largest at the first layers, which the story says learn nothing. And the network that has learned everything, ResNet-56, has the smallest ones at the end, at all layers: when the loss is close to zero, there is little left to change. A small gradient alone is no disease.
+
+# %% [markdown]
+# ### Exercise 3 · Two numbers for a curve (medium, 15 minutes)
+#
+# To compare many networks, we need numbers in place of curves. Lesson 1 told two things apart, the trend and the level. Write `trend_and_level(norms)` for a sequence of gradient norms in depth order, first convolution first. Return two numbers:
+#
+# - the *trend*: the factor per layer on the way from the last convolution back to the first, as a geometric mean. A trend of 1.1 means that each step towards the input multiplies the norm by 1.1.
+# - the *level*: the geometric mean of all norms.
+
+
+# %% tags=["exercise"]
+def trend_and_level(norms):
+    ### BEGIN SOLUTION
+    norms = np.asarray(norms, dtype=float)
+    trend = (norms[0] / norms[-1]) ** (1 / (len(norms) - 1))
+    return trend, np.exp(np.mean(np.log(norms)))
+    ### END SOLUTION
+
+
+checks.check_trend_and_level(trend_and_level)
+
+# %% [markdown]
+# <details><summary>Hint: my level is 0 or infinite</summary>
+#
+# The product of 55 small numbers is too small for a computer's numbers. Take the mean of the logarithms, and go back with the exponential function at the end.
+#
+# </details>
+
+# %% [markdown]
+# ## 4. One cause at a time
+#
+# A suspect is convicted by an experiment: change this one thing, leave everything else, and see what happens. We have three switches,
+#
+# - shortcuts: plain or residual,
+# - batch normalization: with or without,
+# - weights: He's rule, or normal with σ = 0.01, which is too small,
+#
+# and five depths from 8 to 56. Two of the switches, BN and the size of the weights, change the gradients strongly. All 40 combinations were trained for eight epochs with three seeds: 120 trainings. Here is each setting at depth 56: the gradient norms before training, measured now, and the recorded training accuracy. Trend and level are the two numbers of exercise 3.
+
+# %%
+import keras
+
+TINY = "normal, σ = 0.01"
+causal = runs.load_run("digits_causal")
+settings = [(network, bn, start) for network in ("plain", "residual") for bn in (True, False) for start in ("he_normal", TINY)]
+
+
+def measure(network, bn, start, seed):
+    return fresh_gradient_norms(
+        *batch,
+        depth=56,
+        network="plain" if network == "plain" else "resnet_v1",
+        batch_norm=bn,
+        initializer=keras.initializers.RandomNormal(stddev=0.01) if start == TINY else start,
+        seed=seed,
+    )
+
+
+def short(network, bn, start):
+    return f"{network:8} {'BN' if bn else '--':2} {'He' if start == 'he_normal' else 'tiny':4}"
+
+
+# %%
+print("depth 56            first / last             median level         training accuracy")
+ratios, levels, accuracy = {}, {}, {}
+for setting in settings:
+    measured = [list(select_convolutions(measure(*setting, seed)).values()) for seed in range(3)]
+    ratios[setting] = [norms[0] / norms[-1] if norms[-1] else np.nan for norms in measured]
+    levels[setting] = [np.median(norms) for norms in measured]
+    keys = dict(zip(("network", "batch_norm", "initializer"), setting))
+    accuracy[setting] = [row["accuracy"][-1] for row in runs.select_rows(causal, depth=56, **keys)]
+    columns = [f"{min(v):.1e} to {max(v):.1e}" for v in (ratios[setting], levels[setting])]
+    low, high = min(accuracy[setting]), max(accuracy[setting])
+    print(f"{short(*setting)}   {columns[0]:20}   {columns[1]:20}   {low:.2f} to {high:.2f}")
+print("each: lowest to highest of three seeds;", runs.describe_run(causal))
+
+# %% [markdown]
+# CAUSAL_TEXT
+#
+# The same experiment along depth:
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained", sharey=True)
+depths = (8, 20, 32, 44, 56)
+for ax, network in zip(axes, ("plain", "residual")):
+    curves = {}
+    for _, bn, start in settings[:4]:
+        rows = [runs.select_rows(causal, network=network, batch_norm=bn, initializer=start, depth=d) for d in depths]
+        curves[short("", bn, start).strip()] = [[row["accuracy"][-1] for row in same] for same in rows]
+    plotting.plot_by_depth(depths, curves, ax)
+    ax.set_title(network)
+    for label, values in curves.items():
+        print(f"{network:8} {label:7} median at depth 8 to 56:", *(f"{np.median(v):.2f}" for v in values))
+axes[0].get_legend().remove()
+axes[1].set_ylabel("")
+plt.show()
+
+# %% [markdown]
+# DEPTH_TEXT
+#
+# ### Exercise 4 · The effect of one switch (hard, 20 minutes)
+#
+# How much does each switch change the accuracy, all in all? Compare only *matched pairs*: two trainings that differ in this switch and in nothing else. Write `effect(rows, factor)`. Each row is a dict such as `{"shortcuts": True, "batch_norm": False, "good_init": True, "depth": 56, "seed": 1, "accuracy": 0.98}`. `factor` is the name of one of the three switches. Return the mean, over all matched pairs, of the accuracy with the switch on minus the accuracy with it off. Leave out rows that have no partner.
+
+
+# %% tags=["exercise"]
+def effect(rows, factor):
+    ### BEGIN SOLUTION
+    def others(row):
+        return tuple(sorted((key, value) for key, value in row.items() if key not in (factor, "accuracy")))
+
+    off = {others(row): row["accuracy"] for row in rows if not row[factor]}
+    pairs = [row["accuracy"] - off[others(row)] for row in rows if row[factor] and others(row) in off]
+    return sum(pairs) / len(pairs)
+    ### END SOLUTION
+
+
+checks.check_effect(effect)
+
+# %% [markdown]
+# <details><summary>Hint: how do I find the partner of a row?</summary>
+#
+# Two rows are partners if all their entries but `factor` and `accuracy` are equal. Make a key of these entries, a tuple for example, and keep the rows with the switch off in a dict under their key.
+#
+# </details>
+#
+# The effects at each depth, by the course's version of this function:
+
+# %%
+table = [
+    {
+        "shortcuts": row["network"] == "residual",
+        "batch_norm": row["batch_norm"],
+        "good_init": row["initializer"] == "he_normal",
+        "depth": row["depth"],
+        "seed": row["seed"],
+        "accuracy": row["accuracy"][-1],
+    }
+    for row in causal["rows"]
+]
+for depth in depths:
+    same_depth = [row for row in table if row["depth"] == depth]
+    effects = {name: runs.paired_effect(same_depth, name) for name in ("shortcuts", "batch_norm", "good_init")}
+    print(f"depth {depth:2}:", *(f"  {name} {value:+.2f}" for name, value in effects.items()))
+
+# %% [markdown]
+# ## 5. What is known
+#
+# - **The paper** (He et al. 2015, section 4.1) says it of its own plain networks: with BN the difficulty is "unlikely to be caused by vanishing gradients"; the forward signals have healthy variances, and so do the gradients that come back. It leaves the reason open, and suspects exponentially low convergence rates.
+# - **The common story**, in the article and in many courses, says the gradients vanish. For networks without BN, or with badly chosen weights, it can be right: then the level is gone. For plain-56 with BN it contradicts the measurement.
+# - **Later work** offers other reasons. The gradients of deep plain networks with BN resemble white noise: they change with the input so quickly that a step for one image is no guide for the next (*shattered gradients*, Balduzzi et al. 2017). The loss surface of ResNet-56 without shortcuts is chaotic, with them it is smooth (Li et al. 2018). And BN makes the branch of a residual block small against its shortcut, so that a fresh network acts like a shallow one (De and Smith 2020). Lesson 7 looks at the first two.
+#
+# What our experiment shows is limited too. The task is small, the training short, and the learning rate the same for all. It refutes one explanation. It does not prove another.
+
+# %% [markdown]
+# ## 6. And on CIFAR-10
+#
+# The paper's own experiment is on CIFAR-10, 50,000 colour images. Error on the test images, in percent; the figures of the plain networks are read off the paper's figure 6, not printed in it:
+#
+# | depth | 20 | 32 | 44 | 56 | 110 |
+# |---|---|---|---|---|---|
+# | plain | 9.5 | 10 | 12 | 13.5 | > 60 |
+# | residual | 8.75 | 7.51 | 7.17 | 6.97 | 6.43 |
+#
+# In the plain networks the error rises with depth, in the residual ones it falls. The training errors have the same order (figure 6). On ImageNet, plain-34 has 28.54 % top-1 error and plain-18 has 27.94 %; ResNet-34 has 25.03 % and ResNet-18 27.88 %. Degradation is milder there than on our digits. The direction is the same.
+#
+# This course has no recorded CIFAR-10 runs yet: these are the paper's figures only.
+
+# %% [markdown]
+# ## What to take along
+#
+# - Degradation: a deeper plain network has a higher **training** error than a shallower one, although a solution as good exists.
+# - Plain-56 with batch normalization fails, and its gradients do not vanish, neither at the start nor during training. They are larger than those of the networks that learn.
+# - Without normalization the level of the gradients can vanish, and then nothing learns. These are two different failures.
+# - Change one thing at a time, repeat with several seeds, compare matched pairs.
+#
+# **Next:** lesson 3 builds the residual block, and asks what a shortcut does.
+#
+# **Sources:** He et al. 2015, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · Balduzzi et al. 2017, [The Shattered Gradients Problem](https://arxiv.org/abs/1702.08591) · Li et al. 2018, [Visualizing the Loss Landscape of Neural Nets](https://arxiv.org/abs/1712.09913) · De and Smith 2020, [Batch Normalization Biases Residual Blocks Towards the Identity Function](https://arxiv.org/abs/2002.10444) · the readings of figure 6: [a-martyn/resnet](https://github.com/a-martyn/resnet).

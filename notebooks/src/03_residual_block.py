@@ -1,0 +1,439 @@
+# %% [markdown]
+# # 3 · The residual block
+#
+# **You will** build the residual block, find out what it does when its weights are zero, make its shortcut fit, and follow signal and gradient through 50 blocks, from a chain that only carries its input to a residual one.
+#
+# **You will learn** why a block that adds to its input can easily do nothing, what the shortcut passes on and what it does not, and when the formula "identity plus derivative" is exact.
+#
+# **You need** lessons 1 and 2, and Keras' functional style: layers are called on tensors. No GPU, no download.
+#
+# **Time:** about 100 minutes with the exercises. All cells together run in about 30 seconds on two CPU cores.
+
+# %% [markdown]
+# ## 1. What if a layer should do nothing?
+#
+# In lesson 2 the network of 56 layers fitted its training images worse than the one of 20 layers. Yet a solution exists that is at least as good: copy the 20 trained layers, and let the other 36 pass their input on unchanged. Training does not find it. So it seems to be hard for a stack of layers to do *nothing*.
+#
+# Here is a small measurement. Two 3 × 3 convolutions with ReLU, as in a plain block, get an image with 16 channels of positive values. How far is their output from their input? We draw He weights and multiply them by a factor.
+
+# %%
+import keras
+import numpy as np
+from keras import layers, ops
+from resnet_edu import blocks
+
+rng = np.random.default_rng(0)
+x = rng.uniform(0, 1, size=(4, 8, 8, 16)).astype("float32")
+
+
+def branch(x, factor):
+    for seed in (1, 2):
+        kernel = keras.initializers.HeNormal(seed)((3, 3, 16, 16))
+        x = ops.relu(ops.conv(x, factor * kernel, padding="same"))
+    return ops.convert_to_numpy(x)
+
+
+def distance(a, b):
+    return np.linalg.norm(a - b) / np.linalg.norm(b)
+
+
+print("factor   output = F(x)   output = F(x) + x")
+for factor in (1, 0.5, 0.1, 0.01, 0):
+    F = branch(x, factor)
+    print(f"{factor:6}   {distance(F, x):13.4f}   {distance(F + x, x):17.4f}")
+
+# %% [markdown]
+# The numbers are distances between output and input, divided by the length of the input. A plain block with small weights forgets its input: the distance goes to 1, the output to zero. Add the input to the output, and small weights mean a small change. With weights zero the block does nothing.
+#
+# This is the idea of He et al. (2015). Let $H(x)$ be what the block should compute. Instead of $H$, let the layers compute the difference to the input, the *residual* $F(x) = H(x) - x$, and add $x$ back:
+#
+# $$H(x) = F(x) + x.$$
+#
+# Doing nothing is now the point $F = 0$, close to where training starts and where weight decay pulls. If the best a layer can do is a small change, a small $F$ is enough.
+
+# %% [markdown]
+# ## 2. The block as a function
+#
+# The block of ResNet v1 has two 3 × 3 convolutions in its *branch*, each followed by batch normalization (BN). The *shortcut* goes around them. After the addition comes a ReLU:
+#
+# ```
+#      ┌─ conv 3×3 ─ BN ─ ReLU ─ conv 3×3 ─ BN ─┐
+#  x ──┤                                        + ── ReLU ── output
+#      └──────────────── shortcut ──────────────┘
+# ```
+#
+# In Keras' functional style a block is a function from a tensor to a tensor. The tensor may be a symbol, without values, as it is here:
+
+# %% tags=["nbval-check-output"]
+symbol = layers.Input((8, 8, 16))
+y = layers.Conv2D(16, 3, padding="same", kernel_initializer="he_normal")(symbol)
+y = layers.BatchNormalization()(y)
+print(symbol.shape, "->", y.shape)
+
+# %% [markdown]
+# ### Exercise 1 · Write the block (medium, 15 minutes)
+#
+# Write `block(x, filters)`. It takes a tensor that already has `filters` channels, and returns the output of the block in the drawing. The result has the shape of `x`. The check puts random weights into your block and compares with a block that it trusts.
+
+
+# %% tags=["exercise"]
+def block(x, filters):
+    ### BEGIN SOLUTION
+    y = layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal")(x)
+    y = layers.BatchNormalization()(y)
+    y = layers.ReLU()(y)
+    y = layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal")(y)
+    y = layers.BatchNormalization()(y)
+    return layers.ReLU()(layers.Add()([x, y]))
+    ### END SOLUTION
+
+
+from resnet_edu import checks
+
+checks.check_identity_block(block)
+
+# %% [markdown]
+# <details><summary>Hint: how do I keep x?</summary>
+#
+# Give the branch a name of its own, `y`. Calling a layer on `x` does not change `x`. At the end both are there, and `layers.Add()([x, y])` adds them.
+#
+# </details>
+#
+# <details><summary>Hint: the check says that a ReLU is in the wrong place</summary>
+#
+# Follow the drawing with a finger. There are two ReLUs. Which of them is inside the branch?
+#
+# </details>
+
+# %% [markdown]
+# The course's own version is `blocks.residual_block`. It names its layers after their place, so that we can address them:
+
+# %% tags=["nbval-check-output"]
+inputs = layers.Input((8, 8, 16))
+model = keras.Model(inputs, blocks.residual_block(inputs, 16, name="block"))
+for layer in model.layers:
+    print(f"{layer.name:12} {tuple(layer.output.shape)}")
+
+# %% [markdown]
+# ## 3. A branch of zeros: predict first
+#
+# We set both kernels of the branch to zero. The biases are zero already. What does this block return, for any input?
+#
+# - `"a"`: zeros
+# - `"b"`: its input, whatever the input is
+# - `"c"`: its input, if the input has no negative values
+# - `"d"`: noise, since BN divides by a variance of zero
+
+# %% tags=["exercise"]
+prediction_zero = "c"  ### SOLUTION
+
+# %%
+for name in ("block_conv1", "block_conv2"):
+    kernel = model.get_layer(name).kernel
+    kernel.assign(ops.zeros_like(kernel))
+
+
+def largest_change(x, training):
+    return float(ops.max(ops.abs(model(x, training=training) - x)))
+
+
+print("input from  0 to 1:", largest_change(x, training=True))
+print("input from -1 to 1:", round(largest_change(2 * x - 1, training=True), 3))
+
+# %%
+checks.check_prediction("zero_branch", prediction_zero)
+
+# %% [markdown]
+# For an input without negative values the output equals the input, to the last bit. The zeros that leave the last convolution stay zeros in BN: it subtracts their mean, which is 0, and divides by the square root of the variance *plus a small number*. For other inputs the ReLU after the addition cuts the negative part off. Inside a ResNet v1 this makes no difference, because every block gets the output of a ReLU.
+#
+# So a residual network of 56 layers contains every shallower one: set some branches to zero. This is also used to start training. The scale of the last BN in each branch starts at 0, and the whole network starts as a shallow one (Goyal et al. 2017).
+
+# %% [markdown]
+# ## 4. When the shapes do not match
+#
+# The first block of the second stage halves the image and doubles the filters. Now branch and input cannot be added:
+
+# %% tags=["nbval-check-output"]
+try:
+    layers.Add()([layers.Input((8, 8, 16)), layers.Input((4, 4, 32))])
+except ValueError as error:
+    print(str(error).splitlines()[0])
+
+# %% [markdown]
+# The shortcut must bring $x$ to the new shape. He et al. (2015, section 3.3) compare three ways:
+#
+# - **option A**, *padding*: take every second pixel, and append channels of zeros. No parameters.
+# - **option B**, *projection*: a 1 × 1 convolution with stride 2 where the shape changes, the identity elsewhere.
+# - **option C**: a projection in every block.
+#
+# What do they cost in parameters? For ResNet v1-20:
+
+# %% tags=["nbval-check-output"]
+from resnet_edu import models
+
+for option, shortcut in zip("ABC", ("padding", "projection", "projection_all")):
+    count = models.resnet_v1((32, 32, 3), 20, shortcut=shortcut).count_params()
+    print(f"option {option}: {count:,} parameters")
+
+# %% [markdown]
+# What do they bring? For ResNet-34 on ImageNet the paper reports top-1 errors of 25.03 % (A), 24.52 % (B) and 24.19 % (C), and 28.54 % for the plain network. The step from no shortcut to any of them is large, the steps between them are small. So projections are not what makes a ResNet work. The paper uses A on CIFAR-10. The article that this course follows uses B.
+#
+# ### Exercise 2 · Make the shortcut fit (medium, 15 minutes)
+#
+# Write `residual(x, filters, stride=1)`: your block from exercise 1, for any input. The first convolution of the branch has the stride. If the output has another shape than `x`, the shortcut is a 1 × 1 convolution without BN and without ReLU. If the shapes agree, it is `x` itself.
+
+
+# %% tags=["exercise"]
+def residual(x, filters, stride=1):
+    ### BEGIN SOLUTION
+    y = layers.Conv2D(filters, 3, strides=stride, padding="same", kernel_initializer="he_normal")(x)
+    y = layers.ReLU()(layers.BatchNormalization()(y))
+    y = layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal")(y)
+    y = layers.BatchNormalization()(y)
+    if x.shape != y.shape:
+        x = layers.Conv2D(filters, 1, strides=stride, padding="same", kernel_initializer="he_normal")(x)
+    return layers.ReLU()(layers.Add()([x, y]))
+    ### END SOLUTION
+
+
+checks.check_residual_block(residual)
+
+# %% [markdown]
+# <details><summary>Hint: how do I know that the shapes differ?</summary>
+#
+# A symbolic tensor has a `.shape`, such as `(None, 8, 8, 16)`. Compare that of the branch with that of `x`. Or think: which two arguments can change the shape?
+#
+# </details>
+
+# %% [markdown]
+# ## 5. Identity plus derivative
+#
+# Why should the shortcut help the gradient? The usual argument: the Jacobian of $x + F(x)$ is $I + \partial F/\partial x$. The $I$ passes every gradient on unchanged, however small the other term is. Is this what happens in the block above? We take a small dense block with 6 values and compute its Jacobian by finite differences, without and with the ReLU after the addition.
+
+# %%
+w1, w2 = rng.normal(scale=0.3, size=(2, 6, 6))
+
+
+def F(x):
+    return w2 @ np.maximum(w1 @ x, 0)
+
+
+def jacobian(f, x, step=1e-6):
+    columns = [(f(x + step * e) - f(x - step * e)) / (2 * step) for e in np.eye(6)]
+    return np.stack(columns, axis=1)
+
+
+point = np.maximum(rng.normal(size=6), 0) + 0.1
+right = np.eye(6) + jacobian(F, point)
+without = jacobian(lambda x: x + F(x), point)
+with_relu = jacobian(lambda x: np.maximum(x + F(x), 0), point)
+print(f"largest difference to I + dF/dx: {abs(without - right).max():.1e} without the ReLU")
+print(f"                                 {abs(with_relu - right).max():.1e} with it")
+print("outputs where that ReLU is closed:", int(np.sum(point + F(point) <= 0)), "of 6")
+
+# %% [markdown]
+# Without the ReLU the formula holds up to rounding. With it, the rows of all outputs below zero are 0: there the gradient stops, on the shortcut too. The exact Jacobian is $D\,(I + \partial F/\partial x)$, where $D$ is diagonal with ones and zeros. In ResNet v1 the shortcut is clean only within a block. From block to block the gradient passes a ReLU each time. Lesson 5 measures what this costs, and builds the block (v2) without it.
+#
+# A second caveat. $I$ passes the gradient on, but the sum $I + \partial F/\partial x$ is not bounded. In lesson 1 the residual network without normalization had gradients hundreds of times larger than the one with it.
+
+# %% [markdown]
+# ### Exercise 3 · Bug hunt: always up (easy, 10 minutes)
+#
+# A colleague wants a shortcut without a ReLU on it and writes this. It trains, but worse than it should:
+
+
+# %%
+def broken_block(x, filters):
+    y = layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal")(x)
+    y = layers.ReLU()(layers.BatchNormalization()(y))
+    y = layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal")(y)
+    y = layers.ReLU()(layers.BatchNormalization()(y))
+    return layers.Add()([x, y])
+
+
+z = chained = layers.Input((8, 8, 16))
+for number in range(10):
+    z = broken_block(z, 16)
+print(f"mean after 10 blocks: {float(ops.mean(keras.Model(chained, z)(x))):.1f}, before: {x.mean():.1f}")
+
+# %% [markdown]
+# What can such a branch never do to its input? Copy the block into the next cell as `mended_block` and mend it, so that it is the block of the drawing again.
+
+
+# %% tags=["exercise"]
+def mended_block(x, filters):
+    ### BEGIN SOLUTION
+    y = layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal")(x)
+    y = layers.ReLU()(layers.BatchNormalization()(y))
+    y = layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal")(y)
+    y = layers.BatchNormalization()(y)
+    return layers.ReLU()(layers.Add()([x, y]))
+    ### END SOLUTION
+
+
+checks.check_relu_position(mended_block)
+
+# %% [markdown]
+# He et al. (2016, table 2) trained this variant, ReLU before the addition, with 110 layers: 7.84 % error on CIFAR-10, against 6.61 % of the original block.
+
+# %% [markdown]
+# ## 6. Gates: the highway block
+#
+# Some months before the residual network, Srivastava et al. (2015) trained very deep networks with *highway* blocks. A gate $T(x)$ between 0 and 1, a sigmoid with weights of its own, mixes branch and input:
+#
+# $$y = T(x) \cdot F(x) + (1 - T(x)) \cdot x.$$
+#
+# If the gate is shut, $T = 0$, the block carries its input on. The bias of the gate starts at a negative number, −1 to −4, so that training starts close to carry. A gate that stands at one half gives $\frac{1}{2}\,(F(x) + x)$, half of a residual block. In `blocks.highway_block` we keep the ReLU after the mix, to compare with v1:
+
+# %%
+outputs = {}
+for kind, block_function in [("residual", blocks.residual_block), ("highway", blocks.highway_block)]:
+    inputs = layers.Input((8, 8, 16))
+    model = keras.Model(inputs, block_function(inputs, 16, style=blocks.Style(True, 0, False, 0.9, 1e-5, seed=0), name="b"))
+    if kind == "highway":
+        gate = model.get_layer("b_gate")
+        gate.set_weights([np.zeros(weight.shape) for weight in gate.weights])  # sigmoid(0) = 1/2
+    outputs[kind] = ops.convert_to_numpy(model(x))
+print("largest |highway - residual / 2|:", abs(outputs["highway"] - outputs["residual"] / 2).max())
+
+# %% [markdown]
+# Shortcuts of ResNet have no gate: they are never shut, have no parameters and cost nothing. He et al. (2016, table 1) put gates and other things on the shortcuts of ResNet-110. The original has 6.61 % error on CIFAR-10. With a gate on branch and shortcut, as above, and the best bias, −6, it has 8.70 %. With a gate on the shortcut alone it has 12.86 % where the bias starts at 0, and 6.91 % at −6, where the gate hardly acts.
+#
+# ### Exercise 4 · Where the gate starts (easy, 5 minutes)
+#
+# All weights of the gate are zero, only its bias is not. Write `gate_bias(share)`: the bias with which the gate lets the given share of the branch through, for example 0.1.
+
+
+# %% tags=["exercise"]
+def gate_bias(share):
+    ### BEGIN SOLUTION
+    return np.log(share / (1 - share))
+    ### END SOLUTION
+
+
+checks.check_gate_bias(gate_bias)
+
+# %% [markdown]
+# <details><summary>Hint: I have forgotten the sigmoid</summary>
+#
+# $\sigma(b) = 1 / (1 + e^{-b})$. Solve $\sigma(b) = \text{share}$ for $b$.
+#
+# </details>
+
+# %% [markdown]
+# ## 7. Fifty blocks, from carry to residual
+#
+# What happens to signal and gradient in between? We use a chain that is simple enough to compute at once: 50 blocks $x \leftarrow a\,x + b\,F(x)$, dense, 64 values wide, with He weights. The branch is BN, ReLU, weights, and nothing stands after the addition, so the shortcuts pass on exactly $a^{50}$. The path from carry to residual has two halves: first the gate opens, from $a = 1, b = 0$ to $a = b = ½$. Then the whole sum grows, to $a = b = 1$.
+#
+# Predict first: in the middle, at $½\,x + ½\,F(x)$, the shortcuts alone pass on $½^{50} \approx 10^{-15}$ of the gradient. How large is the **whole** gradient at the first block, if it is 1 at the last?
+#
+# - `"a"`: about $10^{-15}$, since nothing else gets through
+# - `"b"`: about 1
+# - `"c"`: far above 1
+# - `"d"`: exactly 0
+
+# %% tags=["exercise"]
+prediction_half = "c"  ### SOLUTION
+
+# %%
+import matplotlib.pyplot as plt
+from resnet_edu import plotting, propagation
+
+positions = {"carry": 0, "highway, T = ½": 0.5, "residual": 1}
+fig, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained", sharey=True)
+for ax, (label, position) in zip(axes, positions.items()):
+    a, b = propagation.mix_at(position)
+    sizes = propagation.chain_signals(shortcut=a, branch=b)
+    plotting.plot_chain(sizes, ax)
+    ax.set_title(f"{label}: {a:g}·x + {b:g}·F(x)", fontsize="medium")
+    ax.set_ylim(1e-16, 1e4)
+    if ax is not axes[-1]:
+        ax.get_legend().remove()
+    print(f"{label}: {propagation.describe_chain(sizes)}")
+for ax in axes[1:]:
+    ax.set_ylabel("")
+plt.show()
+
+# %%
+checks.check_prediction("half_shortcut", prediction_half)
+
+# %% [markdown]
+# Read the middle panel. What the shortcuts alone pass on (triangles) dies, as the formula says. The whole gradient does not: it *grows*, to about a thousand, just as in the plain network with BN of lesson 1. BN is the reason. It divides each branch by the size of its input, so halving the signal doubles the derivative of the next branch. With its shortcuts weakened, the chain has become a plain network: what comes back to the first block has passed through the branches of almost every block.
+#
+# In the right panel, with the whole $x$, the gradient grows by a factor of about ten over 50 blocks. Its direct part arrives complete. The signal grows too: each block adds its branch of size 1, so the mean square grows by one in each block, and its size as √(number of blocks).
+#
+# How do such networks train? He et al. (2016, table 1), ResNet-110 on CIFAR-10, error:
+#
+# | shortcut | branch | error |
+# |---|---|---|
+# | $x$ | $F$ | 6.61 % |
+# | $½\,x$ | $F$ | fails |
+# | $½\,x$ | $½\,F$ | 12.35 % |
+# | $(1 - T)\,x$, gate bias −6 | $T\,F$ | 8.70 % |
+# | 1 × 1 convolution in every block | $F$ | 12.22 % |
+# | dropout ½ | $F$ | fails |
+#
+# The paper explains it by the direct part, $½^{50}$, alone. Our measurement adds to that: in a network with BN, cutting the direct path does not make the gradient vanish. The clean path is lost, and the gradient that remains is that of a plain network.
+
+# %% [markdown]
+# ### Explore
+#
+# 1. Move the position from 0 to 100. Where is the gradient at the first block largest?
+# 2. At 100, scale the shortcut by 0.9. This is a small change in one block. What is it over 50?
+# 3. Take batch normalization out, and go from 100 down to 50. Now the usual story holds. Why?
+
+# %%
+from resnet_edu import widgets
+
+widgets.explore_shortcuts()
+
+# %% [markdown]
+# Without widgets, here are questions 2 and 3 as a figure:
+
+# %%
+settings = {
+    "0.9·x + F, with BN": {"shortcut": 0.9},
+    "x + F, without BN": {"batch_norm": False},
+    "½·x + ½·F, without BN": {"shortcut": 0.5, "branch": 0.5, "batch_norm": False},
+}
+fig, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained", sharey=True)
+for ax, (label, setting) in zip(axes, settings.items()):
+    sizes = propagation.chain_signals(**setting)
+    plotting.plot_chain(sizes, ax)
+    ax.set_title(label, fontsize="medium")
+    ax.set_ylim(1e-16, 1e9)
+    if ax is not axes[-1]:
+        ax.get_legend().remove()
+    print(f"{label}: {propagation.describe_chain(sizes)}")
+for ax in axes[1:]:
+    ax.set_ylabel("")
+plt.show()
+
+# %% [markdown]
+# Without BN each residual block doubles the mean square of the signal: after 50 blocks it is $2^{50}$ times as large, the signal itself tens of millions of times. Halving $x$ and $F$ more than undoes this, and signal and gradient vanish together.
+#
+# ### Exercise 5 · The direct path (easy, 5 minutes)
+#
+# Write `passed_on(scale, blocks)`: the part of a gradient that comes back through `blocks` blocks by the shortcuts alone, if every shortcut is multiplied by `scale`.
+
+
+# %% tags=["exercise"]
+def passed_on(scale, blocks):
+    ### BEGIN SOLUTION
+    return scale**blocks
+    ### END SOLUTION
+
+
+checks.check_passed_on(passed_on)
+
+# %% [markdown]
+# ## What to take along
+#
+# - A residual block computes a change to its input. With weights of zero it does nothing, which a plain block cannot easily learn.
+# - Where shapes differ, the shortcut pads or projects. The kind matters little, that it is there matters much.
+# - $I + \partial F/\partial x$ is exact only where nothing stands after the addition. In v1 a ReLU does.
+# - A shortcut is worth most if it is left alone. Scaled by ½ it dies over 50 blocks. With BN the whole gradient then does not vanish, it grows as in a plain network.
+#
+# **Next:** lesson 4 stacks these blocks into ResNet v1 and counts every parameter and multiplication.
+#
+# **Sources:** He et al. 2015, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · He et al. 2016, [Identity Mappings in Deep Residual Networks](https://arxiv.org/abs/1603.05027) · Srivastava, Greff and Schmidhuber 2015, [Highway Networks](https://arxiv.org/abs/1505.00387) · Goyal et al. 2017, [Accurate, Large Minibatch SGD](https://arxiv.org/abs/1706.02677).

@@ -1,0 +1,333 @@
+# %% [markdown]
+# # 4 · ResNet v1
+#
+# **You will** stack residual blocks into ResNet v1, draw it, count the parameters and multiplications of each layer, hunt a bug that no parameter count shows, and set the article's network beside the paper's.
+#
+# **You will learn** where the depth rule $6n + 2$ comes from, why each stage halves the image and doubles the filters, and how to check a network builder.
+#
+# **You need** lesson 3. No GPU, no download.
+#
+# **Time:** about 100 minutes with the exercises. All cells together run in about 25 seconds on two CPU cores.
+
+# %% [markdown]
+# ## 1. From the block to the network
+#
+# ResNet v1 for CIFAR-10 images (He et al. 2015, section 4.2) has
+#
+# - a *stem*: one 3 × 3 convolution with 16 filters, batch normalization and ReLU,
+# - three *stages* of $n$ residual blocks, with 16, 32 and 64 filters,
+# - a *classifier*: average pooling over the whole map, and one dense layer.
+#
+# Each block has two layers, so the depth is $3 \cdot n \cdot 2 + 2 = 6n + 2$. Only layers with a kernel count, and the convolutions on shortcuts do not. With $n = 3$ it is 20:
+
+# %%
+import matplotlib.pyplot as plt
+from resnet_edu import costs, diagrams, models
+
+resnet20 = models.resnet_v1((32, 32, 3), 20)
+described = costs.describe_blocks(resnet20)
+fig, ax = plt.subplots(figsize=(10, 3), layout="constrained")
+diagrams.draw_network(described, ax)
+plt.show()
+print(diagrams.summarize_network(described))
+
+# %% [markdown]
+# Each bar is a layer, as high as its feature map, and each arc is a shortcut. Stages 2 and 3 begin with a block of stride 2. The stride sits in the **first** convolution of the **first** block of the stage, and in the shortcut around it, nowhere else. There the shape changes, and so the shortcut is a projection.
+#
+# The same network as layers:
+
+# %% tags=["nbval-check-output"]
+convolutions = [layer for layer in resnet20.layers if "_conv" in layer.name]
+for layer in [*convolutions[:3], *convolutions[6:9], convolutions[-1]]:
+    print(f"{layer.name:20} kernel {tuple(layer.kernel.shape)!s:18} output {layer.output.shape[1:]}")
+
+# %% [markdown]
+# ## 2. What a convolution costs
+#
+# Two numbers tell the cost of a layer. Its *parameters* are what has to be learned and stored. Its *multiply-adds* are the multiplications, each with the addition of its product, that it needs for one image. A kernel is used again at every output pixel. So multiply-adds depend on the size of the image, and parameters do not.
+#
+# ### Exercise 1 · Count one convolution (easy, 10 minutes)
+#
+# Write `conv_cost(height, width, channels_in, filters, kernel=3, stride=1, bias=True)`. It returns two numbers, parameters and multiply-adds, of a convolution with padding `same` on an input of `height` × `width` pixels. The bias counts as parameters, not as multiply-adds.
+
+
+# %% tags=["exercise"]
+def conv_cost(height, width, channels_in, filters, kernel=3, stride=1, bias=True):
+    ### BEGIN SOLUTION
+    weights = kernel * kernel * channels_in * filters
+    pixels = -(-height // stride) * -(-width // stride)  # rounded up
+    return weights + filters * bias, weights * pixels
+    ### END SOLUTION
+
+
+from resnet_edu import checks
+
+checks.check_conv_cost(conv_cost)
+
+# %% [markdown]
+# <details><summary>Hint: which size counts, before or after the stride?</summary>
+#
+# One output pixel of one filter costs one multiplication for each weight of the filter. How many output pixels are there? With stride 2 and 7 pixels there are 4: the division is rounded up.
+#
+# </details>
+
+# %% [markdown]
+# ## 3. Where the cost sits: predict first
+#
+# Stage 1 works on 32 × 32 pixels with 16 filters, stage 2 on 16 × 16 with 32, stage 3 on 8 × 8 with 64. Which stage of ResNet-20 needs the most multiply-adds?
+#
+# - `"a"`: stage 1 by far, its images are the largest
+# - `"b"`: stage 3 by far, it has the most filters
+# - `"c"`: all three need about the same
+
+# %% tags=["exercise"]
+prediction_cost = "c"  ### SOLUTION
+
+# %%
+rows = costs.layer_costs(resnet20)
+fig, ax = plt.subplots(figsize=(8, 3.5), layout="constrained")
+diagrams.plot_stage_costs(costs.group_costs(rows), ax)
+plt.show()
+print(costs.format_costs(rows, by="stage"))
+
+# %%
+checks.check_prediction("stage_costs", prediction_cost)
+
+# %% [markdown]
+# Halving height and width leaves a quarter of the pixels. Doubling the channels, those that come in and those that go out, makes four times as many weights. The product stays. So each stage takes about a third of the time, and nearly three quarters of the parameters sit in the last one. VGG networks have the same rule (Simonyan and Zisserman 2014), and the paper takes it over.
+#
+# Layer by layer, along the depth:
+
+# %%
+fig, axes = plt.subplots(2, 1, figsize=(9, 5), layout="constrained", sharex=True)
+diagrams.plot_layer_costs(rows, axes)
+plt.show()
+print("\n".join(costs.format_costs(rows).splitlines()[:8]))
+print("...")
+
+# %% [markdown]
+# Batch normalization appears in the table with four numbers per channel: scale and offset, which are trained, and the moving mean and variance, which are not. Keras' `count_params` counts them all. Papers usually count the trained ones.
+#
+# ### Exercise 2 · Count a whole network (hard, 20 minutes)
+#
+# Write `count_parameters(depth)`: all parameters of the article's ResNet v1 for images of 32 × 32 × 3 and 10 classes, as `count_params` counts them. Use plain Python, no Keras. Every convolution has a bias. Every convolution outside of the shortcuts is followed by BN. The first block of stages 2 and 3 has a 1 × 1 projection.
+
+
+# %% tags=["exercise"]
+def count_parameters(depth):
+    ### BEGIN SOLUTION
+    def conv(kernel, before, filters):
+        return kernel**2 * before * filters + filters
+
+    n = (depth - 2) // 6
+    before = 16
+    total = conv(3, 3, before) + 4 * before
+    for filters in (16, 32, 64):
+        for block in range(n):
+            total += conv(3, before, filters) + conv(3, filters, filters) + 8 * filters
+            if before != filters:
+                total += conv(1, before, filters)
+            before = filters
+    return total + before * 10 + 10
+    ### END SOLUTION
+
+
+checks.check_count_parameters(count_parameters)
+
+# %% [markdown]
+# <details><summary>Hint: my number is close, but not equal</summary>
+#
+# Print your number for each part and compare with `print(costs.format_costs(rows, by="block"))`.
+#
+# </details>
+
+# %% [markdown]
+# ## 4. The builder
+#
+# A builder is a function from depth to network. It has three loops in one: over stages, over blocks, and the special case of the first block. Keep a running tensor `x`, and let each block replace it.
+#
+# ### Exercise 3 · Build ResNet v1 (hard, 25 minutes)
+#
+# Write `build_v1(input_shape, depth, num_classes=10)`. It returns a Keras model that maps images to class probabilities. Use your block from lesson 3 or `blocks.residual_block(x, filters, stride=..., name=...)`, in which each name must be given once. A depth that is not $6n + 2$ must raise a `ValueError`. The check counts layers and parameters, and compares outputs with the same weights in both networks.
+
+# %%
+import keras
+from keras import layers
+from resnet_edu import blocks
+
+
+# %% tags=["exercise"]
+def build_v1(input_shape, depth, num_classes=10):
+    ### BEGIN SOLUTION
+    if (depth - 2) % 6 or depth < 8:
+        raise ValueError("the depth must be 6n + 2")
+    inputs = layers.Input(input_shape)
+    x = blocks.conv_bn_act(inputs, 16, name="stem")
+    for stage, filters in enumerate([16, 32, 64], start=1):
+        for number in range(1, (depth - 2) // 6 + 1):
+            stride = 2 if stage > 1 and number == 1 else 1
+            x = blocks.residual_block(x, filters, stride=stride, name=f"stage{stage}_block{number}")
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(num_classes, activation="softmax")(x))
+    ### END SOLUTION
+
+
+checks.check_resnet_v1(build_v1)
+
+# %% [markdown]
+# <details><summary>Hint: how do I start and end?</summary>
+#
+# `inputs = layers.Input(input_shape)`, at the end `keras.Model(inputs, outputs)`. In between, `x` is the tensor that goes on.
+#
+# </details>
+#
+# <details><summary>Hint: "All layers added ... should have unique names"</summary>
+#
+# Two blocks got the same `name`. Build it from the numbers of stage and block.
+#
+# </details>
+
+# %% [markdown]
+# ## 5. A bug that no parameter count shows
+#
+# The following builder has been copied many times. Its parameters are exactly those of ResNet-20:
+
+
+# %%
+def broken_v1(input_shape, depth, num_classes=10):
+    n = models.blocks_per_stage(depth, layers_per_block=2)
+    inputs = layers.Input(input_shape)
+    x = blocks.conv_bn_act(inputs, 16, name="stem")
+    stride = 2
+    for stage, filters in enumerate([16, 32, 64], start=1):
+        for number in range(1, n + 1):
+            x = blocks.residual_block(x, filters, stride=stride, name=f"stage{stage}_block{number}")
+            stride = 1
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(num_classes, activation="softmax", name="classifier")(x))
+
+
+# %%
+broken20 = broken_v1((32, 32, 3), 20)
+for name, network in [("ResNet-20", resnet20), ("broken", broken20)]:
+    total = costs.total_costs(costs.layer_costs(network))
+    print(f"{name:9} {total.parameters:,} parameters, {total.multiply_adds / 1e6:.1f} million multiply-adds")
+
+# %% [markdown]
+# Almost the same number of parameters: the broken network has one projection more. (With option A as shortcut they would be equal to the last one.) It trains, and it gives sensible results. But it needs more than twice the multiply-adds. Where do they come from?
+#
+# ### Exercise 4 · Bug hunt: the stride (medium, 10 minutes)
+#
+# Compare the two networks with `costs.format_costs(..., by="block")` or draw the broken one. Then copy the builder into the next cell as `mended_v1` and mend it.
+
+
+# %% tags=["exercise"]
+def mended_v1(input_shape, depth, num_classes=10):
+    ### BEGIN SOLUTION
+    n = models.blocks_per_stage(depth, layers_per_block=2)
+    inputs = layers.Input(input_shape)
+    x = blocks.conv_bn_act(inputs, 16, name="stem")
+    for stage, filters in enumerate([16, 32, 64], start=1):
+        for number in range(1, n + 1):
+            stride = 2 if stage > 1 and number == 1 else 1
+            x = blocks.residual_block(x, filters, stride=stride, name=f"stage{stage}_block{number}")
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(num_classes, activation="softmax", name="classifier")(x))
+    ### END SOLUTION
+
+
+checks.check_stride_position(mended_v1)
+
+# %% [markdown]
+# <details><summary>Hint: what should I look for?</summary>
+#
+# Look at the output sizes. In which block does the image become smaller, and in which ones should it?
+#
+# </details>
+
+# %% [markdown]
+# ## 6. The article's network and the paper's
+#
+# Two networks go by the name of ResNet v1. This course builds the one of the article, the well-known Keras example. The paper's differs in five things. In `resnet_edu.models` they are data, two entries of one table:
+
+# %% tags=["nbval-check-output"]
+for name in ("article", "paper"):
+    variant = models.VARIANTS[name]
+    pooling = "global" if variant.global_pooling else "8×8, then flatten"
+    print(f"{name:7} bias in convolutions: {variant.style.conv_bias!s:5} shortcut: {variant.shortcut:10} pooling: {pooling}")
+    print(f"        L2: {variant.style.l2:g}, on the classifier too: {variant.style.l2_on_classifier}")
+    print(f"        BN: momentum {variant.style.bn_momentum}, epsilon {variant.style.bn_epsilon}")
+
+# %% [markdown]
+# - A **bias** before BN does nothing: BN subtracts it again. It only adds parameters.
+# - **Padding** shortcuts (option A) have no parameters, so the paper's plain and residual networks are equal in size. Only then does their comparison show the shortcut alone. In the article's they are not.
+# - **Pooling** is the same for images of 32 × 32: the last map has 8 × 8 pixels.
+# - The **L2** factor: Keras' `L2(1e-4)` adds 10⁻⁴ · w² to the loss, whose gradient is 2 · 10⁻⁴ · w. The paper's weight decay of 10⁻⁴ has the gradient 10⁻⁴ · w. So the article decays twice as much as the paper.
+#
+# The counts, plain against residual:
+
+# %% tags=["nbval-check-output"]
+import numpy as np
+
+
+def trained(model):
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+
+for name in ("article", "paper"):
+    plain = trained(models.plain_net((32, 32, 3), 20, variant=name))
+    residual = trained(models.resnet_v1((32, 32, 3), 20, variant=name))
+    print(f"{name:7} plain-20 {plain:,}, ResNet-20 {residual:,} trained parameters")
+
+# %% [markdown]
+# ### Exercise 5 · Option A (medium, 10 minutes)
+#
+# Write `padding_shortcut(x, filters, stride)` in NumPy: `x` has the shape (batch, height, width, channels). Take every `stride`-th pixel, and append channels of zeros until there are `filters`.
+
+
+# %% tags=["exercise"]
+def padding_shortcut(x, filters, stride):
+    ### BEGIN SOLUTION
+    x = x[:, ::stride, ::stride]
+    return np.pad(x, [(0, 0), (0, 0), (0, 0), (0, filters - x.shape[-1])])
+    ### END SOLUTION
+
+
+checks.check_padding_shortcut(padding_shortcut)
+
+# %% [markdown]
+# <details><summary>Hint: a function that appends zeros</summary>
+#
+# `np.pad` takes, for each axis, how many zeros come before and how many after. Or make an array of zeros of the right shape with `np.zeros`, and write `x` into a part of it.
+#
+# </details>
+
+# %% [markdown]
+# ## 7. Check against published counts
+#
+# Published numbers are a test that no code of ours can have influenced. The article prints the totals of its networks, the paper rounds its own to hundredths of a million (He et al. 2015, table 6):
+
+# %% tags=["nbval-check-output"]
+article = {20: 274_442, 56: 861_770, 110: 1_742_762}
+paper = {20: 0.27, 32: 0.46, 44: 0.66, 56: 0.85, 110: 1.7}
+for depth, published in article.items():
+    built = models.resnet_v1((32, 32, 3), depth).count_params()
+    print(f"article, depth {depth:3}: published {published:9,}  built {built:9,}  equal: {built == published}")
+for depth, published in paper.items():
+    built = trained(models.resnet_v1((32, 32, 3), depth, variant="paper"))
+    print(f"paper,   depth {depth:3}: published {published:7.2f} M  built {built:9,}")
+
+# %% [markdown]
+# What does such a check show? That kernels, biases, BN and projections are all there, in the right sizes. What does it not show? Where the stride is, in which order BN, ReLU and addition come, and what is connected to what. The bugs of exercise 4 and of lesson 3 pass it, or nearly. So check more than one property: counts, output sizes, multiply-adds, and the output for known weights. This is what the checks in this course do.
+#
+# ## What to take along
+#
+# - ResNet v1 is a stem, three stages of $n$ two-layer blocks, and a classifier: $6n + 2$ layers.
+# - Half the height and width, twice the filters: each stage needs the same multiply-adds, and the last holds most of the parameters.
+# - The stride sits in the first convolution of the first block of stages 2 and 3, and in the shortcut beside it.
+# - A parameter count checks sizes. It does not check strides or order.
+# - The article's and the paper's ResNet v1 differ in bias, shortcut, weight decay, BN and pooling. Say which one a number belongs to.
+#
+# **Next:** lesson 5 moves the ReLU and builds ResNet v2.
+#
+# **Sources:** He et al. 2015, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · Simonyan and Zisserman 2014, [Very Deep Convolutional Networks](https://arxiv.org/abs/1409.1556).

@@ -1,0 +1,394 @@
+# %% [markdown]
+# # 5 · ResNet v2
+#
+# **You will** move the ReLU out of the shortcut's way, build the bottleneck block and the network ResNet v2, measure its gradient against that of v1 at depth 110, and compare the orders of operations in a block.
+#
+# **You will learn** what a clean shortcut is, what it changes and what it does not, and how to compare two networks fairly.
+#
+# **You need** lessons 3 and 4. No GPU, no download.
+#
+# **Time:** about 100 minutes with the exercises. All cells together run in about 60 seconds on two CPU cores.
+
+# %% [markdown]
+# ## 1. Before instead of after
+#
+# In the block of v1 a ReLU follows the addition. So the shortcut is not clean: from block to block, signal and gradient pass a ReLU. He et al. (2016) move it. In *pre-activation* each convolution comes **after** its batch normalization and ReLU, and nothing follows the addition:
+#
+# ```
+#      ┌─ conv ─ BN ─ ReLU ─ conv ─ BN ─┐
+#  x ──┤                                + ── ReLU ── output                    (v1)
+#      └────────────────────────────────┘
+#
+#      ┌─ BN ─ ReLU ─ conv ─ BN ─ ReLU ─ conv ─┐
+#  x ──┤                                       + ── output                     (pre-activation)
+#      └───────────────────────────────────────┘
+# ```
+#
+# Write $x_l$ for the signal that enters block $l$. With nothing after the addition, $x_{l+1} = x_l + F_l(x_l)$, and so between any two places of a stage
+#
+# $$x_L = x_l + \sum_{i=l}^{L-1} F_i(x_i), \qquad \frac{\partial\,\text{loss}}{\partial x_l} = \frac{\partial\,\text{loss}}{\partial x_L}\left(I + \frac{\partial}{\partial x_l}\sum_{i=l}^{L-1} F_i(x_i)\right).$$
+#
+# The gradient at the end arrives at block $l$ unchanged, plus something. In v1 these formulas hold only where all ReLUs in between are open.
+
+# %% [markdown]
+# ## 2. The bottleneck
+#
+# ResNet v2 also uses another branch, with three convolutions: 1 × 1 to fewer channels, 3 × 3, and 1 × 1 to the channels of the output. The expensive 3 × 3 convolution works on few channels. Compare two ways to change a signal of 64 channels and 32 × 32 pixels:
+
+# %% tags=["nbval-check-output"]
+from keras import Model, layers
+from resnet_edu import blocks, costs, models
+
+signal = layers.Input((32, 32, 64))
+two_layers = blocks.residual_block(signal, 64, name="basic")
+three_layers = blocks.preactivation_bottleneck(signal, 16, 64, name="bottleneck")
+for name, output in [("two 3×3", two_layers), ("1×1, 3×3, 1×1", three_layers)]:
+    parameters, multiply_adds = costs.total_costs(costs.layer_costs(Model(signal, output)))
+    print(f"{name:15} {parameters:7,} parameters {multiply_adds / 1e6:6.1f} million multiply-adds")
+
+# %% [markdown]
+# So for the same cost there can be many more layers, with more ReLUs in between.
+#
+# ### Exercise 1 · Write the bottleneck (medium, 20 minutes)
+#
+# Write `bottleneck(x, filters, out_filters, stride=1, preactivate=True)`. The branch is BN, ReLU, 1 × 1 convolution to `filters` with the stride; BN, ReLU, 3 × 3 convolution to `filters`; BN, ReLU, 1 × 1 convolution to `out_filters`. Where the shape changes, the shortcut is a 1 × 1 convolution of `x` with the stride; else it is `x`. With `preactivate=False` the first BN and ReLU are left out: the network's first block, whose input comes out of a ReLU already.
+
+
+# %% tags=["exercise"]
+def bottleneck(x, filters, out_filters, stride=1, preactivate=True):
+    ### BEGIN SOLUTION
+    y = x
+    if preactivate:
+        y = layers.ReLU()(layers.BatchNormalization()(y))
+    y = layers.Conv2D(filters, 1, strides=stride, padding="same", kernel_initializer="he_normal")(y)
+    y = layers.ReLU()(layers.BatchNormalization()(y))
+    y = layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal")(y)
+    y = layers.ReLU()(layers.BatchNormalization()(y))
+    y = layers.Conv2D(out_filters, 1, padding="same", kernel_initializer="he_normal")(y)
+    if stride != 1 or x.shape[-1] != out_filters:
+        x = layers.Conv2D(out_filters, 1, strides=stride, padding="same", kernel_initializer="he_normal")(x)
+    return layers.Add()([x, y])
+    ### END SOLUTION
+
+
+from resnet_edu import checks
+
+checks.check_bottleneck(bottleneck)
+
+# %% [markdown]
+# <details><summary>Hint: which signal goes into the projection?</summary>
+#
+# In the network that we build, the article's, it is `x` as it came in. (The paper takes the signal after the first BN and ReLU there. Both work; the check wants the article's.)
+#
+# </details>
+
+# %% [markdown]
+# ## 3. The network
+#
+# Three stages of $n$ bottlenecks, three layers each, and two layers more: the stem and the classifier. So the depth is $9n + 2$. The stem has 16 filters. In the article's v2 the blocks have 16, 64 and 128 filters inside and 64, 128 and 256 at their output. After the last block comes one more BN and ReLU, because the last addition has none.
+
+# %%
+from matplotlib.figure import Figure
+import matplotlib.pyplot as plt
+from resnet_edu import diagrams
+
+network = models.resnet_v2((32, 32, 3), 29)
+described = costs.describe_blocks(network)
+fig, ax = plt.subplots(figsize=(10, 3), layout="constrained")
+diagrams.draw_network(described, ax)
+plt.show()
+print(diagrams.summarize_network(described))
+
+# %% [markdown]
+# Look at the first block of the first stage. The image is not halved there, and yet it needs a projection: 16 channels come in, 64 go out.
+#
+# ### Exercise 2 · Bug hunt: the forgotten projection (easy, 10 minutes)
+#
+# This builder follows lesson 4: stages 2 and 3 begin with a projection. It stops with an error.
+
+
+# %%
+def broken_v2(input_shape, depth, num_classes=10):
+    n = models.blocks_per_stage(depth, layers_per_block=3)
+    inputs = layers.Input(input_shape)
+    x = blocks.conv_bn_act(inputs, 16, name="stem")
+    for stage, (filters, out_filters) in enumerate([(16, 64), (64, 128), (128, 256)], start=1):
+        for number in range(1, n + 1):
+            first, name = number == 1, f"stage{stage}_block{number}"
+            stride = 2 if first and stage > 1 else 1
+            y = x if first and stage == 1 else blocks.bn_act(x, name=name, number=1)
+            y = blocks.conv(y, filters, kernel_size=1, stride=stride, name=f"{name}_conv1")
+            y = blocks.conv(blocks.bn_act(y, name=name, number=2), filters, name=f"{name}_conv2")
+            y = blocks.bn_act(y, name=name, number=3)
+            y = blocks.conv(y, out_filters, kernel_size=1, name=f"{name}_conv3")
+            if stride == 2:
+                x = blocks.conv(x, out_filters, kernel_size=1, stride=2, name=f"{name}_shortcut")
+            x = layers.Add(name=f"{name}_add")([x, y])
+    x = layers.GlobalAveragePooling2D()(blocks.bn_act(x, name="head"))
+    return Model(inputs, layers.Dense(num_classes, activation="softmax")(x))
+
+
+try:
+    broken_v2((32, 32, 3), 11)
+except ValueError as error:
+    print(str(error).splitlines()[0])
+
+# %% [markdown]
+# Copy it into the next cell as `mended_v2` and mend it. Change as little as possible.
+
+
+# %% tags=["exercise"]
+def mended_v2(input_shape, depth, num_classes=10):
+    ### BEGIN SOLUTION
+    n = models.blocks_per_stage(depth, layers_per_block=3)
+    inputs = layers.Input(input_shape)
+    x = blocks.conv_bn_act(inputs, 16, name="stem")
+    for stage, (filters, out_filters) in enumerate([(16, 64), (64, 128), (128, 256)], start=1):
+        for number in range(1, n + 1):
+            first, name = number == 1, f"stage{stage}_block{number}"
+            stride = 2 if first and stage > 1 else 1
+            y = x if first and stage == 1 else blocks.bn_act(x, name=name, number=1)
+            y = blocks.conv(y, filters, kernel_size=1, stride=stride, name=f"{name}_conv1")
+            y = blocks.conv(blocks.bn_act(y, name=name, number=2), filters, name=f"{name}_conv2")
+            y = blocks.bn_act(y, name=name, number=3)
+            y = blocks.conv(y, out_filters, kernel_size=1, name=f"{name}_conv3")
+            if first:
+                x = blocks.conv(x, out_filters, kernel_size=1, stride=stride, name=f"{name}_shortcut")
+            x = layers.Add(name=f"{name}_add")([x, y])
+    x = layers.GlobalAveragePooling2D()(blocks.bn_act(x, name="head"))
+    return Model(inputs, layers.Dense(num_classes, activation="softmax")(x))
+    ### END SOLUTION
+
+
+checks.check_projection(mended_v2)
+
+# %% [markdown]
+# ### Exercise 3 · Build ResNet v2 (hard, 25 minutes)
+#
+# Write `build_v2(input_shape, depth, num_classes=10)`. It returns the Keras model. Use your `bottleneck` or `blocks.preactivation_bottleneck`. A depth that is not $9n + 2$ must raise a `ValueError`. Try to write it from the description above, without looking at the mended builder.
+
+
+# %% tags=["exercise"]
+def build_v2(input_shape, depth, num_classes=10):
+    ### BEGIN SOLUTION
+    if (depth - 2) % 9 or depth < 11:
+        raise ValueError("the depth must be 9n + 2")
+    inputs = layers.Input(input_shape)
+    x = blocks.conv_bn_act(inputs, 16, name="stem")
+    for stage, (filters, out_filters) in enumerate([(16, 64), (64, 128), (128, 256)]):
+        for number in range((depth - 2) // 9):
+            very_first = stage == 0 and number == 0
+            x = blocks.preactivation_bottleneck(
+                x,
+                filters,
+                out_filters,
+                stride=2 if stage > 0 and number == 0 else 1,
+                preactivate=not very_first,
+                name=f"stage{stage + 1}_block{number + 1}",
+            )
+    x = layers.GlobalAveragePooling2D()(blocks.bn_act(x, name="head"))
+    return Model(inputs, layers.Dense(num_classes, activation="softmax")(x))
+    ### END SOLUTION
+
+
+checks.check_resnet_v2(build_v2)
+
+# %% [markdown]
+# <details><summary>Hint: the number of parameters is a little too small or too large</summary>
+#
+# Count the BN layers. The very first block has one less than the others, and after the last block comes one more.
+#
+# </details>
+
+# %% [markdown]
+# ## 4. The clean path, measured: predict first
+#
+# ResNet v1 and v2 with 110 layers, freshly initialized. In v1 the gradient passes 54 ReLUs on its way back along the shortcuts, in v2 none. How does the gradient norm at the **first convolution** compare?
+#
+# - `"a"`: v1's has vanished, it is far below v2's
+# - `"b"`: v1's is larger than v2's
+# - `"c"`: both are equal, up to chance
+# - `"d"`: v2's has exploded, thousands of times above v1's
+
+# %% tags=["exercise"]
+prediction_v2 = "b"  ### SOLUTION
+
+# %%
+from resnet_edu import data
+from resnet_edu.gradients import gradient_norms, select_convolutions
+
+(x_train, y_train), _ = data.load_digits()
+x = ((x_train[:64] - x_train.mean()) / 255).astype("float32")
+y = y_train[:64]
+print("depth 110       first convolution   last convolution   ratio")
+for name, build in [("ResNet v1", models.resnet_v1), ("ResNet v2", models.resnet_v2)]:
+    for seed in range(3):
+        norms = list(select_convolutions(gradient_norms(build((8, 8, 1), 110, seed=seed), x, y)).values())
+        print(f"{name}, seed {seed} {norms[0]:17.2f} {norms[-1]:18.3f} {norms[0] / norms[-1]:7.1f}")
+
+# %%
+checks.check_prediction("first_gradient_v2", prediction_v2)
+
+# %% [markdown]
+# Neither vanishes, neither explodes. The gradient at v1's first convolution is several times *larger* than at v2's, and from last to first it grows *less* in v1. If clean shortcuts were needed for a gradient of healthy size, v1 would be in trouble here. It is not. Why?
+#
+# The norm for a kernel contains the activations that enter the layer. So let us look at the gradient of the signal itself, $\partial\,\text{loss}/\partial x_l$, behind every block: `signal_gradient_norms` measures it.
+
+# %%
+import numpy as np
+from resnet_edu import plotting
+from resnet_edu.gradients import signal_gradient_norms
+
+
+def behind_blocks(model, last_layer):
+    names = [layer.name for layer in model.layers if "_block" in layer.name and layer.name.endswith(last_layer)]
+    return signal_gradient_norms(model, x, y, names)
+
+
+at_110 = {
+    "plain": behind_blocks(models.plain_net((8, 8, 1), 110, seed=0), "_act2"),
+    "ResNet v1": behind_blocks(models.resnet_v1((8, 8, 1), 110, seed=0), "_act2"),
+    "ResNet v2": behind_blocks(models.resnet_v2((8, 8, 1), 110, seed=0), "_add"),
+}
+
+# %%
+fig, ax = plt.subplots(figsize=(9, 3.5), layout="constrained")
+plotting.plot_gradient_norms(at_110, ax)
+ax.set_xlabel("block, from the input (1) to the output")
+ax.set_ylabel("gradient norm of the signal")
+ax.set_title("depth 110, freshly initialized: the gradient behind each block")
+plt.show()
+for name, norms in at_110.items():
+    values = list(norms.values())
+    print(f"{name:9} {len(values)} blocks: first {values[0]:9.2g}, last {values[-1]:7.2g}, ratio {values[0] / values[-1]:8.2g}")
+
+# %% [markdown]
+# (Plain and v1 have 54 blocks of two layers, v2 has 36 of three.) In the plain network the gradient grows by a factor of millions on its way back. In both residual networks it grows by a factor of some tens, and the curves run nearly parallel. The 54 ReLUs on v1's shortcuts leave hardly a trace. What do they shut?
+
+# %%
+from keras import ops
+
+v1 = models.resnet_v1((8, 8, 1), 110, seed=0)
+additions = [layer for layer in v1.layers if layer.name.endswith("_add")]
+sums = Model(v1.input, [layer.output for layer in additions])({"images": x}, training=True)
+open_share = [float(ops.mean(ops.cast(value > 0, "float32"))) for value in sums]
+for number in (1, 2, 6, 11, 18):
+    print(f"stage 1, block {number:2}: {open_share[number - 1]:4.0%} of the values above 0 after the addition")
+print(f"mean of all 54 blocks: {np.mean(open_share):.0%}")
+
+# %% [markdown]
+# Each block adds a branch with mean 0 to a signal that a ReLU has made positive. The signal grows from block to block, and the branch is soon too small to make the sum negative. So most ReLUs on the shortcuts are open, and v1's shortcut is *nearly* clean without anyone asking for it.
+#
+# What is pre-activation good for, then? He et al. (2016) report these errors on CIFAR-10:
+#
+# | depth | original (v1 order) | pre-activation |
+# |---|---|---|
+# | 110, two-layer blocks | 6.61 % | 6.37 % |
+# | 164, bottlenecks | 5.93 % | 5.46 % |
+# | 1001, bottlenecks | 7.61 % | 4.92 % |
+#
+# At 110 layers the gain is a quarter of a point. At 1001 layers it is large. The authors name two reasons: easier optimization, visible above all at 1001 layers, and better regularization by the BN in front of each branch. The gradient at the start, which we have measured, is not where the difference lies at depth 110.
+#
+# ### Explore
+#
+# The gradient norms of the kernels, for plain, v1 and v2, at any depth that fits both rules. What happens to v2 without batch normalization?
+
+# %%
+from resnet_edu import widgets
+
+widgets.explore_gradients(x, y, networks=("plain", "resnet_v1", "resnet_v2"), depths=range(20, 111, 18), batch_norm=True)
+
+# %% [markdown]
+# Without widgets, the answer as a figure:
+
+# %%
+from resnet_edu.gradients import describe_norms, fresh_gradient_norms
+
+without_bn = {
+    name: select_convolutions(fresh_gradient_norms(x, y, depth=56, network=network, batch_norm=False))
+    for name, network in [("ResNet v1", "resnet_v1"), ("ResNet v2", "resnet_v2")]
+}
+fig, ax = plt.subplots(figsize=(9, 3.5), layout="constrained")
+plotting.plot_gradient_norms(without_bn, ax)
+ax.set_title("depth 56, no normalization")
+plt.show()
+for name, norms in without_bn.items():
+    print(f"{name}: {describe_norms(norms)}")
+
+# %% [markdown]
+# WITHOUT_BN_TEXT
+#
+# ## 5. Orders of operations
+#
+# If the ReLU can move, other orders can be tried. He et al. (2016, figure 4) compare five, with two-layer blocks. `blocks.ORDERS` holds the four others than the original as data: what stands before the first convolution, between the two, after the second, and after the addition.
+
+# %% tags=["nbval-check-output"]
+for name, order in blocks.ORDERS.items():
+    print(f"{name:25} {order}")
+
+# %% [markdown]
+# Which order trains best on our digits? This is too long for a lesson, so it was recorded: ResNet-56 and ResNet-110 in all five orders, eight epochs, three seeds each, 30 trainings in all.
+
+# %%
+from resnet_edu import runs
+
+recorded = runs.load_run("digits_orders")
+orders = ["residual", *blocks.ORDERS]
+
+
+def accuracies(order, depth, epoch):
+    rows = runs.select_rows(recorded, network=order, depth=depth)
+    return [row["accuracy"][epoch - 1] for row in rows]
+
+
+print("training accuracy, lowest to highest of three seeds")
+print(f"{'order':25} {'56, epoch 2':>14} {'110, epoch 2':>14} {'110, epoch 8':>14}")
+for order in orders:
+    cells = [accuracies(order, depth, epoch) for depth, epoch in [(56, 2), (110, 2), (110, 8)]]
+    shown = "".join(f"   {min(values):.2f} to {max(values):.2f}"[:17].rjust(15) for values in cells)
+    print(f"{'original' if order == 'residual' else order:25}{shown}")
+print(runs.describe_run(recorded))
+
+# %% [markdown]
+# ORDERS_TEXT
+#
+# ## 6. Compare fairly
+#
+# The article reports 92.65 % accuracy for its v1 with 110 layers and 93.15 % for its v2 with 110 layers. Is pre-activation better by half a point? Count first:
+
+# %% tags=["nbval-check-output"]
+for variant in ("article", "paper"):
+    for depth in (110, 164):
+        count = models.resnet_v2((32, 32, 3), depth, variant=variant).count_params()
+        print(f"v2-{depth}, {variant:7}: {count:9,} parameters")
+print(f"v1-110, article: {models.resnet_v1((32, 32, 3), 110).count_params():9,} parameters")
+
+# %% [markdown]
+# The article's v2 is wider inside than the paper's, 16, 64 and 128 filters instead of 16, 32 and 64. This makes it about 2.9 times as large, and about 1.9 times as large as the article's v1 of the same depth. The half point compares two networks that differ in the order of operations, in the kind of block, and in size. It says nothing about any of the three alone. The paper compares pre-activation with the original order in networks of the same size, and there the gain at 110 layers is 0.24 points.
+#
+# ### Exercise 4 · An equal budget (easy, 10 minutes)
+#
+# Against which ResNet v1 of the article should its ResNet v2-20 be compared, if both are to have about the same number of parameters? Give the depth, $6n + 2$.
+
+# %% tags=["exercise"]
+fair_depth = 38  ### SOLUTION
+checks.check_fair_depth(fair_depth)
+
+# %% [markdown]
+# <details><summary>Hint: how do I count?</summary>
+#
+# `models.resnet_v1((32, 32, 3), depth).count_params()`, in a loop over depths.
+#
+# </details>
+
+# %% [markdown]
+# ## What to take along
+#
+# - Pre-activation puts BN and ReLU before each convolution and nothing after the addition. The shortcut is then clean over the whole network.
+# - At the start of training, v1's gradient at depth 110 is as healthy as v2's, because the ReLUs on its shortcuts are mostly open. The gain of v2 appears in training, and above all at 1001 layers.
+# - A bottleneck does the 3 × 3 convolution on few channels, and so affords more layers.
+# - Before you compare accuracies, count parameters. The article's v2 is 2.9 times as large as the paper's.
+#
+# **Next:** lesson 6 trains these networks on CIFAR-10.
+#
+# **Sources:** He et al. 2015, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · He et al. 2016, [Identity Mappings in Deep Residual Networks](https://arxiv.org/abs/1603.05027).
