@@ -1,5 +1,7 @@
 """The networks against published counts and an independent NumPy forward pass."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import numpy_resnet
@@ -203,6 +205,69 @@ def test_option_c_projects_every_block():
     model = models.resnet_v1((8, 8, 1), 14, shortcut="projection_all")
     shortcuts = [layer.name for layer in model.layers if layer.name.endswith("_shortcut")]
     assert len(shortcuts) == 6
+
+
+def test_an_open_gate_halves_the_residual_block():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 6, 5, 8)).astype("float32")
+    style = replace(blocks.ARTICLE, seed=3)
+    outputs = {}
+    for block in (blocks.residual_block, blocks.highway_block):
+        inputs = keras.Input(x.shape[1:])
+        model = keras.Model(inputs, block(inputs, 16, stride=2, style=style, name="b"))
+        if block is blocks.highway_block:
+            gate = model.get_layer("b_gate")
+            gate.set_weights([np.zeros(weight.shape) for weight in gate.weights])  # σ(0) = ½
+        outputs[block] = keras.ops.convert_to_numpy(model(x))
+    np.testing.assert_allclose(outputs[blocks.highway_block], outputs[blocks.residual_block] / 2, atol=1e-6)
+
+
+def test_a_shut_gate_carries_the_input():
+    inputs = keras.Input((4, 4, 8))
+    model = keras.Model(inputs, blocks.highway_block(inputs, 8, gate_bias=-100.0, name="b"))
+    x = np.random.default_rng(0).uniform(size=(2, 4, 4, 8)).astype("float32")
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(model(x)), x, atol=1e-6)
+
+
+def test_highway_gates_start_at_their_bias():
+    model = models.highway_net((8, 8, 1), 14, gate_bias=-3.0)
+    gates = [layer for layer in model.layers if layer.name.endswith("_gate")]
+    assert len(gates) == 6
+    for gate in gates:
+        np.testing.assert_array_equal(gate.get_weights()[1], np.full(gate.filters, -3.0))
+    # Each gate is a 1×1 convolution with a bias on top of ResNet v1.
+    gate_count = sum(gate.count_params() for gate in gates)
+    assert model.count_params() == models.resnet_v1((8, 8, 1), 14).count_params() + gate_count
+
+
+# He et al. 2016, figure 4, read from the picture.
+FIGURE_4 = {
+    "BN after addition": "conv bn act conv add bn act",
+    "ReLU before addition": "conv bn act conv bn act add",
+    "ReLU-only pre-activation": "act conv bn act conv bn add",
+    "full pre-activation": "bn act conv bn act conv add",
+}
+
+
+@pytest.mark.parametrize("order", list(blocks.ORDERS))
+def test_operations_come_in_the_order_of_the_figure(order):
+    inputs = keras.Input((4, 4, 8))
+    model = keras.Model(inputs, blocks.reordered_block(inputs, 8, order=blocks.ORDERS[order], name="b"))
+    kinds = {"Conv2D": "conv", "BatchNormalization": "bn", "Activation": "act", "Add": "add"}
+    assert " ".join(kinds[type(layer).__name__] for layer in model.layers[1:]) == FIGURE_4[order]
+
+
+def test_reordered_networks_differ_from_v1_in_order_alone():
+    v1 = models.resnet_v1((8, 8, 1), 14)
+    for order in blocks.ORDERS:
+        model = models.resnet_reordered((8, 8, 1), 14, order)
+        assert model.count_params() == v1.count_params()
+        starts_activated = blocks.ORDERS[order].before
+        first = model.get_layer("stage1_block1_conv1").input
+        assert first is model.get_layer("stem_act").output
+        assert ("head_act" in [layer.name for layer in model.layers]) == bool(starts_activated)
+    with pytest.raises(ValueError, match="'full pre-activation'"):
+        models.resnet_reordered((8, 8, 1), 14, "pre-activation")
 
 
 def test_a_saved_network_loads_back(tmp_path):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from resnet_edu import gradients, widgets
+from resnet_edu import gradients, propagation, widgets
 
 
 @pytest.fixture
@@ -103,3 +103,30 @@ def test_images_are_shown_with_their_labels(digits):
     panel = widgets.explore_images(images, digits[1])
     panel.children[0].children[0].value = 5
     assert summary(panel) == f"image 5: labelled {digits[1][5]}"
+
+
+def test_shortcuts_are_mixed_by_position_scale_and_normalization():
+    panel = widgets.explore_shortcuts()
+    assert summary(panel).startswith("1 · x + 1 · F(x), with batch normalization")
+    for description, value, says in [
+        ("position", 50, "0.5 · x + 0.5 · F(x), with"),
+        ("shortcut ×", 0.9, "0.45 · x + 0.5 · F(x), with"),
+        ("batch normalization", False, "0.45 · x + 0.5 · F(x), without"),
+    ]:
+        before = panel.children[-1].value
+        control(panel, description).value = value
+        assert panel.children[-1].value != before
+        assert summary(panel).startswith(says)
+    sizes = propagation.chain_signals(shortcut=0.45, branch=0.5, batch_norm=False)
+    assert propagation.describe_chain(sizes) in summary(panel)
+
+
+def test_a_second_version_can_be_offered_at_the_depths_it_has(digits):
+    panel = widgets.explore_gradients(
+        *digits, networks=("resnet_v1", "resnet_v2"), depths=range(20, 111, 18), batch_norm=True
+    )
+    control(panel, "network").value = "resnet_v2"
+    control(panel, "depth").value = 38
+    norms = gradients.fresh_gradient_norms(*digits, depth=38, network="resnet_v2", batch_norm=True)
+    assert "ResNet v2, depth 38" in summary(panel)
+    assert summary(panel).endswith(f"{gradients.describe_norms(norms)}.")

@@ -211,7 +211,7 @@ checks.check_residual_block(residual)
 # Why should the shortcut help the gradient? The usual argument: the Jacobian of $x + F(x)$ is $I + \partial F/\partial x$. The $I$ passes every gradient on unchanged, however small the other term is. Is this what happens in the block above? We take a small dense block with 6 values and compute its Jacobian by finite differences, without and with the ReLU after the addition.
 
 # %%
-w1, w2 = rng.normal(scale=0.3, size=(2, 6, 6))
+w1, w2 = rng.normal(size=(2, 6, 6))
 
 
 def F(x):
@@ -223,7 +223,7 @@ def jacobian(f, x, step=1e-6):
     return np.stack(columns, axis=1)
 
 
-point = np.maximum(rng.normal(size=6), 0) + 0.1
+point = rng.uniform(0, 1, size=6)
 right = np.eye(6) + jacobian(F, point)
 without = jacobian(lambda x: x + F(x), point)
 with_relu = jacobian(lambda x: np.maximum(x + F(x), 0), point)

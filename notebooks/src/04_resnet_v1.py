@@ -94,7 +94,7 @@ print(costs.format_costs(rows, by="stage"))
 checks.check_prediction("stage_costs", prediction_cost)
 
 # %% [markdown]
-# Halving height and width leaves a quarter of the pixels. Doubling the channels, those that come in and those that go out, makes four times as many weights. The product stays. So each stage takes about a third of the time, and nearly three quarters of the parameters sit in the last one. VGG networks have the same rule (Simonyan and Zisserman 2014), and the paper takes it over.
+# Halving height and width leaves a quarter of the pixels. Doubling the channels, those that come in and those that go out, makes four times as many weights. The product stays. So each stage takes about a third of the time, and three quarters of the parameters sit in the last one. VGG networks have the same rule (Simonyan and Zisserman 2014), and the paper takes it over.
 #
 # Layer by layer, along the depth:
 
@@ -214,7 +214,7 @@ for name, network in [("ResNet-20", resnet20), ("broken", broken20)]:
     print(f"{name:9} {total.parameters:,} parameters, {total.multiply_adds / 1e6:.1f} million multiply-adds")
 
 # %% [markdown]
-# Almost the same number of parameters: the broken network has one projection more. (With option A as shortcut they would be equal to the last one.) It trains, and it gives sensible results. But it needs more than twice the multiply-adds. Where do they come from?
+# Almost the same number of parameters: the broken network has one projection more. (With option A as shortcut they would be equal to the last one.) It trains, and it gives sensible results. But it needs 1.7 times the multiply-adds. Where do they come from?
 #
 # ### Exercise 4 · Bug hunt: the stride (medium, 10 minutes)
 #
@@ -305,7 +305,7 @@ checks.check_padding_shortcut(padding_shortcut)
 # %% [markdown]
 # ## 7. Check against published counts
 #
-# Published numbers are a test that no code of ours can have influenced. The article prints the totals of its networks, the paper rounds its own to hundredths of a million (He et al. 2015, table 6):
+# Published numbers are a test that no code of ours can have influenced. The totals of the article's networks are well known, the paper rounds its own to hundredths of a million (He et al. 2015, table 6):
 
 # %% tags=["nbval-check-output"]
 article = {20: 274_442, 56: 861_770, 110: 1_742_762}

@@ -1,0 +1,87 @@
+"""Training in the background: it goes on, stops, starts again, and says what went wrong."""
+
+import threading
+import time
+
+import pytest
+
+from resnet_edu import live_training, models
+
+
+def builders(depth=8):
+    return {
+        "plain": lambda seed: models.plain_net((8, 8, 1), depth, seed=seed),
+        "residual": lambda seed: models.resnet_v1((8, 8, 1), depth, seed=seed),
+    }
+
+
+def start(digits, epochs=2, **options):
+    return live_training.train_side_by_side(builders(), *digits, epochs=epochs, batch_size=16, **options)
+
+
+def texts(panel):
+    return " ".join(
+        child.value for child in [*panel.children[0].children, panel.children[1]] if hasattr(child, "value")
+    )
+
+
+def test_all_networks_are_trained_and_drawn(digits):
+    panel = start(digits)
+    histories = panel.wait()
+    assert {label: len(history) for label, history in histories.items()} == {"plain": 2, "residual": 2}
+    assert set(panel.models) == {"plain", "residual"}
+    assert live_training.describe_histories(histories) in texts(panel)
+    assert 'alt="training accuracy: plain' in texts(panel)
+    assert "done: 2 epochs, seed 0" in texts(panel)
+
+
+def test_stop_keeps_what_is_there(digits):
+    panel = start(digits, epochs=500)
+    while not panel.histories["residual"]:
+        time.sleep(0.05)
+    asked = time.monotonic()
+    panel.children[0].children[0].click()
+    histories = panel.wait()
+    assert time.monotonic() - asked < 5
+    assert 1 <= len(histories["residual"]) < 500
+    assert "stopped in epoch" in texts(panel)
+
+
+def test_run_again_takes_the_place_of_a_training_that_runs(digits):
+    panel = start(digits, epochs=500)
+    first = panel.histories
+    panel._epochs = 1
+    panel.children[0].children[1].click()
+    histories = panel.wait()
+    assert histories is not first
+    assert len(histories["residual"]) == 1
+    assert "seed 1" in texts(panel)
+    before = len(first["plain"])
+    time.sleep(0.5)
+    assert len(first["plain"]) == before, "the first training still runs"
+
+
+def test_an_interrupt_stops_and_returns(digits, monkeypatch):
+    panel = start(digits, epochs=500)
+    join = threading.Thread.join
+
+    def interrupted(thread, timeout=None):
+        if timeout is not None:
+            raise KeyboardInterrupt
+        join(thread)
+
+    monkeypatch.setattr(threading.Thread, "join", interrupted)
+    assert set(panel.wait()) == {"plain", "residual"}
+
+
+def test_a_failure_is_shown_and_raised(digits):
+    panel = live_training.train_side_by_side({"none": lambda seed: 1 / 0}, *digits, epochs=1)
+    with pytest.raises(ZeroDivisionError):
+        panel.wait()
+    assert "The training failed: ZeroDivisionError" in texts(panel)
+
+
+def test_a_network_without_an_epoch_is_described():
+    assert live_training.describe_histories({"a": [], "b": [{"accuracy": 0.5}]}) == (
+        "training accuracy: a not yet known, b 0.50 after 1 epoch"
+    )

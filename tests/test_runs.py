@@ -1,0 +1,102 @@
+"""Recorded runs: kept as they were, complete, and the same when a part is done again."""
+
+import importlib.util
+import math
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from resnet_edu import data, gradients, models, runs, training
+
+ROOT = Path(__file__).resolve().parent.parent
+SPEC = importlib.util.spec_from_file_location("record_digits", ROOT / "tools" / "record_digits.py")
+record_digits = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(record_digits)
+
+
+def test_a_run_comes_back_as_it_was_saved(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "folder", lambda: tmp_path)
+    rows = [{"seed": 0, "accuracy": [0.123456, math.nan], "norms": {"0": [np.float64(1e-30), math.inf]}}]
+    runs.save_run(tmp_path / "a.json", {"what": "w", "versions": {"keras": "Keras 3"}, "rows": rows})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    loaded = runs.load_run("a")
+    assert loaded["what"] == "w"
+    assert loaded["rows"][0]["accuracy"][0] == 0.1235
+    assert math.isnan(loaded["rows"][0]["accuracy"][1])
+    assert loaded["rows"][0]["norms"]["0"][0] == 1e-30
+    assert math.isnan(loaded["rows"][0]["norms"]["0"][1])
+    assert runs.describe_run(loaded) == "recorded: 1 trainings, seeds 0 to 0; Keras 3"
+
+
+def test_an_unknown_run_names_those_that_exist():
+    with pytest.raises(runs.RunNotFoundError, match="digits_degradation"):
+        runs.load_run("digits_degradatoin")
+
+
+def test_rows_are_selected_by_their_setting():
+    run = {"rows": [{"depth": 8, "seed": 0}, {"depth": 8, "seed": 1}, {"depth": 20, "seed": 0}]}
+    assert runs.select_rows(run, depth=8, seed=1) == [{"depth": 8, "seed": 1}]
+    assert len(runs.select_rows(run, seed=0)) == 2
+
+
+def test_effect_compares_matched_pairs_only():
+    rows = [
+        {"bn": True, "depth": 8, "accuracy": 0.9},
+        {"bn": False, "depth": 8, "accuracy": 0.5},
+        {"bn": True, "depth": 56, "accuracy": 0.2},  # without a partner
+    ]
+    assert runs.paired_effect(rows, "bn") == pytest.approx(0.4)
+    assert math.isnan(runs.paired_effect(rows[:1], "bn"))
+
+
+@pytest.mark.parametrize("name", list(record_digits.EXPERIMENTS))
+def test_each_recorded_run_is_complete(name):
+    what, settings = record_digits.EXPERIMENTS[name]
+    run = runs.load_run(name)
+    assert run["what"] == what
+    assert [{key: row[key] for key in settings[0]} for row in run["rows"]] == settings
+    for row in run["rows"]:
+        assert len(row["accuracy"]) == len(row["loss"]) == row["epochs"]
+        assert all(0 <= accuracy <= 1 for accuracy in row["accuracy"])
+        assert list(row["norms"]) == sorted({"0", "1", "2", "4", str(row["epochs"])}, key=int)
+        assert {len(norms) for norms in row["norms"].values()} == {row["depth"] - 1}
+
+
+@pytest.fixture(scope="module")
+def recorded_digits():
+    (x, y), _ = data.load_digits()
+    return ((x - x.mean()) / 255).astype("float32"), y
+
+
+def test_recorded_norms_are_those_of_a_fresh_network(recorded_digits):
+    x, y = recorded_digits
+    for row in runs.select_rows(runs.load_run("digits_causal"), depth=20, seed=1):
+        initializer = row["initializer"]
+        if initializer == record_digits.TINY:
+            initializer = keras.initializers.RandomNormal(stddev=0.01)
+        network = {"plain": "plain", "residual": "resnet_v1"}[row["network"]]
+        norms = gradients.fresh_gradient_norms(
+            x[:64],
+            y[:64],
+            depth=20,
+            network=network,
+            batch_norm=row["batch_norm"],
+            initializer=initializer,
+            seed=1,
+        )
+        # Rounding moves single norms behind batch normalization and ReLU by percents.
+        expected = list(gradients.select_convolutions(norms).values())
+        np.testing.assert_allclose(row["norms"]["0"], expected, rtol=0.1)
+
+
+def test_a_recorded_training_can_be_done_again():
+    (x, y), _ = data.load_digits()
+    x = ((x - x.mean()) / 255).astype("float32")
+    (row,) = runs.select_rows(runs.load_run("digits_causal"), network="plain", depth=8, batch_norm=True, seed=2)[
+        :1
+    ]
+    model = models.plain_net((8, 8, 1), 8, seed=2, initializer=row["initializer"])
+    again = [figures["accuracy"] for figures in training.train_epochs(model, x, y, epochs=2, seed=2)]
+    assert again == pytest.approx(row["accuracy"][:2], abs=0.03)

@@ -1,0 +1,62 @@
+"""Training against Keras' own `fit`, and its ways to stop."""
+
+import keras
+import numpy as np
+import pytest
+
+from resnet_edu import gradients, models, training
+
+
+def network(seed=0):
+    return models.resnet_v1((8, 8, 1), 8, seed=seed)
+
+
+def test_an_epoch_is_one_of_keras_with_shuffled_images(digits):
+    x, y = digits
+    model = network()
+    figures = list(training.train_epochs(model, x, y, epochs=2, batch_size=16, learning_rate=0.01, seed=3))
+    other, rng = network(), np.random.default_rng(3)
+    other.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    for seen in figures:
+        order = rng.permutation(64)
+        fitted = other.fit(x[order], y[order], batch_size=16, shuffle=False, verbose=0)
+        assert seen["loss"] == pytest.approx(fitted.history["loss"][0], rel=1e-3)
+        assert seen["accuracy"] == pytest.approx(fitted.history["accuracy"][0], abs=0.02)
+
+
+def test_images_that_do_not_fill_a_batch_are_left_out(digits):
+    x, y = digits
+    model = network()
+    list(training.train_epochs(model, x, y, epochs=1, batch_size=24))
+    assert int(model.optimizer.iterations) == 2
+
+
+def test_too_few_images_are_told(digits):
+    x, y = digits
+    with pytest.raises(ValueError, match="3 images are fewer than one batch of 64"):
+        next(training.train_epochs(network(), x[:3], y[:3], epochs=1))
+
+
+def test_stop_ends_training_after_the_batch_in_hand(digits):
+    x, y = digits
+    model = network()
+    assert not list(training.train_epochs(model, x, y, epochs=3, batch_size=8, should_stop=lambda: True))
+    assert int(model.optimizer.iterations) == 1
+
+
+def test_a_record_holds_figures_and_norms(digits):
+    x, y = digits
+    expected = gradients.select_convolutions(gradients.gradient_norms(network(), x, y))
+    record = training.record_training(network(), x, y, epochs=2, measure_at=(0, 2))
+    assert len(record["loss"]) == len(record["accuracy"]) == 2
+    assert list(record["norms"]) == ["0", "2"]
+    assert record["norms"]["0"] == pytest.approx(list(expected.values()), rel=1e-3)
+    assert record["norms"]["2"] != pytest.approx(record["norms"]["0"], rel=1e-3)
+
+
+@pytest.mark.parametrize(("value", "epochs"), [("1", 1), ("0", 8), (None, 8)])
+def test_one_variable_shortens_training(monkeypatch, value, epochs):
+    monkeypatch.delenv("RESNET_EDU_QUICK", raising=False)
+    if value is not None:
+        monkeypatch.setenv("RESNET_EDU_QUICK", value)
+    assert training.planned_epochs(8) == epochs
