@@ -59,7 +59,7 @@ def plot_chain(sizes, ax):
         color, marker = COLORS[number], MARKERS[number]
         before = range(len(sizes[name]))
         ax.plot(before, sizes[name], color=color, marker=marker, markersize=3, linewidth=1.5, label=label)
-    _dress_layers(ax, "number of blocks before this place", "root mean square")
+    _dress_layers(ax, "blocks passed since the input", "root mean square")
     _show_decades(ax)
 
 

@@ -49,9 +49,12 @@ def test_stop_keeps_what_is_there(digits):
 
 def test_run_again_takes_the_place_of_a_training_that_runs(digits):
     panel = start(digits, epochs=500)
-    first = panel.histories
+    first, thread = panel.histories, panel._thread
     panel._epochs = 1
     panel.children[0].children[1].click()
+    while not panel.models:
+        time.sleep(0.01)
+    assert not thread.is_alive(), "two trainings run beside each other"
     histories = panel.wait()
     assert histories is not first
     assert len(histories["residual"]) == 1

@@ -74,3 +74,29 @@ def test_no_two_colours_are_close():
     colors = np.array([to_rgb(color) for color in plotting.COLORS])
     distances = np.linalg.norm(colors[:, None] - colors[None], axis=-1)
     assert distances[~np.eye(len(colors), dtype=bool)].min() > 0.25
+
+
+def test_accuracies_are_drawn_from_epoch_1_on_an_axis_that_does_not_move(ax):
+    histories = {"a": [{"accuracy": 0.2}, {"accuracy": 0.4}], "b": []}
+    plotting.plot_accuracies(histories, ax, epochs=8)
+    np.testing.assert_array_equal(ax.lines[0].get_xdata(), [1, 2])
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), [0.2, 0.4])
+    assert ax.get_xlim() == (0.5, 8.5)
+    assert ax.get_ylim()[0] == 0
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b"]
+
+
+def test_accuracy_by_depth_has_medians_and_the_spread_of_seeds(ax):
+    plotting.plot_by_depth((8, 20), {"a": [[0.9, 1.0, 0.8], [0.1, 0.5, 0.2]]}, ax)
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), [0.9, 0.2])
+    band = ax.collections[0].get_paths()[0].vertices
+    assert (band[:, 1].min(), band[:, 1].max()) == (0.1, 1.0)
+    np.testing.assert_array_equal(ax.get_xticks(), [8, 20])
+
+
+def test_a_chain_has_a_line_for_signal_gradient_and_direct_part(ax):
+    sizes = {"forward": np.ones(4), "backward": np.full(4, 2.0), "direct": np.full(4, 0.5)}
+    plotting.plot_chain(sizes, ax)
+    assert [line.get_ydata()[0] for line in ax.lines] == [1, 2, 0.5]
+    np.testing.assert_array_equal(ax.lines[0].get_xdata(), [0, 1, 2, 3])
+    assert len(ax.get_legend().get_texts()) == 3

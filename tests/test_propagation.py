@@ -30,6 +30,26 @@ def test_the_way_back_agrees_with_finite_differences(batch_norm):
     assert np.sum(back(delta) * direction) == pytest.approx(slope, rel=1e-5)
 
 
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_the_gradient_at_the_first_block_is_that_of_the_whole_chain(batch_norm):
+    size = {"blocks": 4, "width": 4, "batch": 3}
+    mix = {"shortcut": 0.8, "branch": 0.6}
+    weights, start, delta = propagation._draw(**size, seed=5)
+
+    def loss(x):
+        for w in weights:
+            x, _ = propagation._block(x, w, *mix.values(), batch_norm)
+        return np.sum(delta * x)
+
+    slopes = np.empty_like(start)
+    for index in np.ndindex(start.shape):
+        step = np.zeros_like(start)
+        step[index] = 1e-6
+        slopes[index] = (loss(start + step) - loss(start - step)) / 2e-6
+    sizes = propagation.chain_signals(**mix, **size, batch_norm=batch_norm, seed=5)
+    assert sizes["backward"][0] == pytest.approx(np.sqrt(np.mean(slopes**2)), rel=1e-4)
+
+
 def test_carry_passes_everything_on():
     sizes = propagation.chain_signals(shortcut=1, branch=0)
     for name in ("forward", "backward", "direct"):

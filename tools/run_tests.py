@@ -22,13 +22,15 @@ NOTEBOOKS = [
     for folder in ("notebooks", "notebooks/solutions")
     for path in sorted((ROOT / folder).glob("*.ipynb"))
 ]
+# RESNET_EDU_QUICK shortens the trainings in the lessons to one epoch, and changes nothing else.
+LESSON_VARIABLES = {"KERAS_BACKEND": "tensorflow", "RESNET_EDU_QUICK": "1"}
 STEPS = {
     "style": ([sys.executable, "-m", "ruff", "check", "."], {}),
     "format": ([sys.executable, "-m", "ruff", "format", "--check", "."], {}),
     "unit": (UNIT, {"KERAS_BACKEND": "tensorflow"}),
     "unit-jax": (UNIT, {"KERAS_BACKEND": "jax"}),
-    "lessons": ([*PYTEST, *NBVAL, *NOTEBOOKS], {"KERAS_BACKEND": "tensorflow"}),
-    "browser": ([*PYTEST, "tests/browser"], {"KERAS_BACKEND": "tensorflow"}),
+    "lessons": ([*PYTEST, *NBVAL, *NOTEBOOKS], LESSON_VARIABLES),
+    "browser": ([*PYTEST, "tests/browser"], LESSON_VARIABLES),
 }
 
 

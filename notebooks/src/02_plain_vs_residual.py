@@ -71,7 +71,7 @@ print(live_training.describe_histories(histories))
 checks.check_prediction("degradation", prediction_depth)
 
 # %% [markdown]
-# Plain-20 and ResNet-56 fit the training images. Plain-56 hardly does better than chance, which is 0.10. It is not that it has learned the training images by heart and fails on others, which would be *overfitting*. It fails on the training images themselves. This is *degradation*: a deeper network with a higher **training** error (He et al. 2015, section 1).
+# Plain-20 and ResNet-56 fit the training images. Plain-56 hardly does better than chance, which is 0.10. It is not that it has learned the training images by heart and fails on others, which would be *overfitting*. It fails on the training images themselves. This is *degradation*: a deeper network with a higher **training** error (He et al. 2015b, section 1).
 #
 # One run may be luck. We recorded this experiment with five seeds: other weights, other order of images.
 
@@ -121,7 +121,7 @@ checks.check_verdict(verdict)
 # %% [markdown]
 # ## 2. A solution exists
 #
-# Degradation is strange, because a good solution for the deeper network is known. Take the trained shallow network, and let the additional layers pass their input on. He et al. (2015) call it the solution *by construction*. A 3 × 3 convolution can do this: with the right kernel its output is its input. A ReLU behind it changes nothing, as its input has no negative values.
+# Degradation is strange, because a good solution for the deeper network is known. Take the trained shallow network, and let the additional layers pass their input on. He et al. (2015b) call it the solution *by construction*. A 3 × 3 convolution can do this: with the right kernel its output is its input. A ReLU behind it changes nothing, as its input has no negative values.
 #
 # ### Exercise 2 · A convolution that does nothing (medium, 10 minutes)
 #
@@ -226,7 +226,7 @@ checks.check_trend_and_level(trend_and_level)
 # - batch normalization: with or without,
 # - weights: He's rule, or normal with σ = 0.01, which is too small,
 #
-# and five depths from 8 to 56. Two of the switches, BN and the size of the weights, change the gradients strongly. All 40 combinations were trained for eight epochs with three seeds: 120 trainings. Here is each setting at depth 56: the gradient norms before training, measured now, and the recorded training accuracy. Trend and level are the two numbers of exercise 3.
+# and five depths from 8 to 56. Two of the switches, BN and the size of the weights, change the gradients strongly. All 40 combinations were trained for eight epochs with three seeds: 120 trainings. Here is each setting at depth 56: the gradient norms before training, measured now, and the recorded training accuracy. For the trend stands the ratio of the first norm to the last, for the level the median of the norms.
 
 # %%
 import keras
@@ -266,7 +266,14 @@ for setting in settings:
 print("each: lowest to highest of three seeds;", runs.describe_run(causal))
 
 # %% [markdown]
-# CAUSAL_TEXT
+# Read it row by row.
+#
+# - **A vanished level is fatal.** In three rows without BN the level is a millionth or less, down to exactly 0. These networks guess: one in ten is right. This is the vanishing gradient, and it is real. It has vanished at all layers at once.
+# - **Shortcuts cure it.** Without BN and with He weights, the plain network is dead, and the residual one has a level in the hundreds and trains.
+# - **With BN nothing has vanished.** All four rows have a level between 1 and 100. Yet plain-56 with He weights hardly learns.
+# - **The ratio does not decide it, either.** With tiny weights the plain network has the *larger* ratio, in the thousands, and learns *better* than with He weights. Better is not well: no plain network of this depth learns the task in eight epochs.
+#
+# So the gradient norms explain the failures without BN. They do not explain why plain-56 fails with BN. In these rows, the shortcut makes the difference.
 #
 # The same experiment along depth:
 
@@ -287,7 +294,7 @@ axes[1].set_ylabel("")
 plt.show()
 
 # %% [markdown]
-# DEPTH_TEXT
+# The plain network with BN and He weights fits everything up to depth 20. From there on each twelve layers more cost it dearly, though its gradients never vanish. With shortcuts it fits everything at every depth. Without BN and with He weights, the plain network still learns at depth 20, and is dead at 44. There the level has fallen with every layer.
 #
 # ### Exercise 4 · The effect of one switch (hard, 20 minutes)
 #
@@ -337,7 +344,7 @@ for depth in depths:
 # %% [markdown]
 # ## 5. What is known
 #
-# - **The paper** (He et al. 2015, section 4.1) says it of its own plain networks: with BN the difficulty is "unlikely to be caused by vanishing gradients"; the forward signals have healthy variances, and so do the gradients that come back. It leaves the reason open, and suspects exponentially low convergence rates.
+# - **The paper** (He et al. 2015b, section 4.1) says it of its own plain networks: with BN the difficulty is "unlikely to be caused by vanishing gradients"; the forward signals have healthy variances, and so do the gradients that come back. It leaves the reason open, and suspects exponentially low convergence rates.
 # - **The common story**, in the article and in many courses, says the gradients vanish. For networks without BN, or with badly chosen weights, it can be right: then the level is gone. For plain-56 with BN it contradicts the measurement.
 # - **Later work** offers other reasons. The gradients of deep plain networks with BN resemble white noise: they change with the input so quickly that a step for one image is no guide for the next (*shattered gradients*, Balduzzi et al. 2017). The loss surface of ResNet-56 without shortcuts is chaotic, with them it is smooth (Li et al. 2018). And BN makes the branch of a residual block small against its shortcut, so that a fresh network acts like a shallow one (De and Smith 2020). Lesson 7 looks at the first two.
 #
@@ -367,4 +374,4 @@ for depth in depths:
 #
 # **Next:** lesson 3 builds the residual block, and asks what a shortcut does.
 #
-# **Sources:** He et al. 2015, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · Balduzzi et al. 2017, [The Shattered Gradients Problem](https://arxiv.org/abs/1702.08591) · Li et al. 2018, [Visualizing the Loss Landscape of Neural Nets](https://arxiv.org/abs/1712.09913) · De and Smith 2020, [Batch Normalization Biases Residual Blocks Towards the Identity Function](https://arxiv.org/abs/2002.10444) · the readings of figure 6: [a-martyn/resnet](https://github.com/a-martyn/resnet).
+# **Sources:** He et al. 2015b, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · Balduzzi et al. 2017, [The Shattered Gradients Problem](https://arxiv.org/abs/1702.08591) · Li et al. 2018, [Visualizing the Loss Landscape of Neural Nets](https://arxiv.org/abs/1712.09913) · De and Smith 2020, [Batch Normalization Biases Residual Blocks Towards the Identity Function](https://arxiv.org/abs/2002.10444) · the readings of figure 6: [a-martyn/resnet](https://github.com/a-martyn/resnet).

@@ -14,7 +14,7 @@
 #
 # In lesson 2 the network of 56 layers fitted its training images worse than the one of 20 layers. Yet a solution exists that is at least as good: copy the 20 trained layers, and let the other 36 pass their input on unchanged. Training does not find it. So it seems to be hard for a stack of layers to do *nothing*.
 #
-# Here is a small measurement. Two 3 × 3 convolutions with ReLU, as in a plain block, get an image with 16 channels of positive values. How far is their output from their input? We draw He weights and multiply them by a factor.
+# Here is a small measurement. Two 3 × 3 convolutions with a ReLU between them get an image with 16 channels of values from 0 to 1. How far is their output $F(x)$ from their input, and how far is $F(x) + x$? We draw He weights and multiply them by a factor. There is no normalization yet.
 
 # %%
 import keras
@@ -27,10 +27,9 @@ x = rng.uniform(0, 1, size=(4, 8, 8, 16)).astype("float32")
 
 
 def branch(x, factor):
-    for seed in (1, 2):
-        kernel = keras.initializers.HeNormal(seed)((3, 3, 16, 16))
-        x = ops.relu(ops.conv(x, factor * kernel, padding="same"))
-    return ops.convert_to_numpy(x)
+    first, second = (factor * keras.initializers.HeNormal(seed)((3, 3, 16, 16)) for seed in (1, 2))
+    x = ops.relu(ops.conv(x, first, padding="same"))
+    return ops.convert_to_numpy(ops.conv(x, second, padding="same"))
 
 
 def distance(a, b):
@@ -39,17 +38,17 @@ def distance(a, b):
 
 print("factor   output = F(x)   output = F(x) + x")
 for factor in (1, 0.5, 0.1, 0.01, 0):
-    F = branch(x, factor)
-    print(f"{factor:6}   {distance(F, x):13.4f}   {distance(F + x, x):17.4f}")
+    change = branch(x, factor)
+    print(f"{factor:6}   {distance(change, x):13.4f}   {distance(change + x, x):17.4f}")
 
 # %% [markdown]
-# The numbers are distances between output and input, divided by the length of the input. A plain block with small weights forgets its input: the distance goes to 1, the output to zero. Add the input to the output, and small weights mean a small change. With weights zero the block does nothing.
+# The numbers are distances between output and input, divided by the length of the input. With small weights, $F(x)$ alone forgets its input: the distance goes to 1, the output to zero. Add the input, and small weights mean a small change. With weights zero the block does nothing.
 #
-# This is the idea of He et al. (2015). Let $H(x)$ be what the block should compute. Instead of $H$, let the layers compute the difference to the input, the *residual* $F(x) = H(x) - x$, and add $x$ back:
+# This is the idea of He et al. (2015b). Let $H(x)$ be what the block should compute. Instead of $H$, let the layers compute the difference to the input, the *residual* $F(x) = H(x) - x$, and add $x$ back:
 #
 # $$H(x) = F(x) + x.$$
 #
-# Doing nothing is now the point $F = 0$, close to where training starts and where weight decay pulls. If the best a layer can do is a small change, a small $F$ is enough.
+# Doing nothing is now the point $F = 0$: easy to say, and, He et al. suppose, easier to learn than a stack of layers that copies. If the best a block can do is a small change, a small $F$ is enough. Without normalization, small weights make $F$ small, as in the table. With batch normalization the size of the kernels is divided out again, and the scale of the last normalization decides. Section 3 comes back to it.
 
 # %% [markdown]
 # ## 2. The block as a function
@@ -110,35 +109,35 @@ checks.check_identity_block(block)
 
 # %% tags=["nbval-check-output"]
 inputs = layers.Input((8, 8, 16))
-model = keras.Model(inputs, blocks.residual_block(inputs, 16, name="block"))
-for layer in model.layers:
+residual_model = keras.Model(inputs, blocks.residual_block(inputs, 16, name="block"))
+for layer in residual_model.layers[1:]:
     print(f"{layer.name:12} {tuple(layer.output.shape)}")
 
 # %% [markdown]
 # ## 3. A branch of zeros: predict first
 #
-# We set both kernels of the branch to zero. The biases are zero already. What does this block return, for any input?
+# We set both kernels of the branch to zero. The biases and the offsets of BN are zero already. BN works as in training, with mean and variance of the batch. What does this block return, for any input?
 #
 # - `"a"`: zeros
 # - `"b"`: its input, whatever the input is
 # - `"c"`: its input, if the input has no negative values
-# - `"d"`: noise, since BN divides by a variance of zero
+# - `"d"`: noise, since BN divides by the variance of its input, which is now zero
 
 # %% tags=["exercise"]
 prediction_zero = "c"  ### SOLUTION
 
 # %%
 for name in ("block_conv1", "block_conv2"):
-    kernel = model.get_layer(name).kernel
+    kernel = residual_model.get_layer(name).kernel
     kernel.assign(ops.zeros_like(kernel))
 
 
-def largest_change(x, training):
-    return float(ops.max(ops.abs(model(x, training=training) - x)))
+def largest_change(x):
+    return float(ops.max(ops.abs(residual_model(x, training=True) - x)))
 
 
-print("input from  0 to 1:", largest_change(x, training=True))
-print("input from -1 to 1:", round(largest_change(2 * x - 1, training=True), 3))
+print("largest change of a value, input from  0 to 1:", largest_change(x))
+print("largest change of a value, input from -1 to 1:", round(largest_change(2 * x - 1), 3))
 
 # %%
 checks.check_prediction("zero_branch", prediction_zero)
@@ -146,7 +145,7 @@ checks.check_prediction("zero_branch", prediction_zero)
 # %% [markdown]
 # For an input without negative values the output equals the input, to the last bit. The zeros that leave the last convolution stay zeros in BN: it subtracts their mean, which is 0, and divides by the square root of the variance *plus a small number*. For other inputs the ReLU after the addition cuts the negative part off. Inside a ResNet v1 this makes no difference, because every block gets the output of a ReLU.
 #
-# So a residual network of 56 layers contains every shallower one: set some branches to zero. This is also used to start training. The scale of the last BN in each branch starts at 0, and the whole network starts as a shallow one (Goyal et al. 2017).
+# So a residual network of 56 layers contains the shallower ones with the same three stages: set some branches to zero. Goyal et al. (2017) use this at the start of training. The scale of the last BN in each branch starts at 0, and the whole network starts as a shallow one.
 
 # %% [markdown]
 # ## 4. When the shapes do not match
@@ -160,7 +159,7 @@ except ValueError as error:
     print(str(error).splitlines()[0])
 
 # %% [markdown]
-# The shortcut must bring $x$ to the new shape. He et al. (2015, section 3.3) compare three ways:
+# The shortcut must bring $x$ to the new shape. He et al. (2015b, sections 3.3 and 4.1) compare three ways:
 #
 # - **option A**, *padding*: take every second pixel, and append channels of zeros. No parameters.
 # - **option B**, *projection*: a 1 × 1 convolution with stride 2 where the shape changes, the identity elsewhere.
@@ -176,7 +175,7 @@ for option, shortcut in zip("ABC", ("padding", "projection", "projection_all")):
     print(f"option {option}: {count:,} parameters")
 
 # %% [markdown]
-# What do they bring? For ResNet-34 on ImageNet the paper reports top-1 errors of 25.03 % (A), 24.52 % (B) and 24.19 % (C), and 28.54 % for the plain network. The step from no shortcut to any of them is large, the steps between them are small. So projections are not what makes a ResNet work. The paper uses A on CIFAR-10. The article that this course follows uses B.
+# What do they bring? For ResNet-34 on ImageNet the paper reports top-1 errors of 25.03 % (A), 24.52 % (B) and 24.19 % (C), and 28.54 % for the plain network (table 3). The step from no shortcut to any of them is large, the steps between them are small. So projections are not what makes a ResNet work. In section 7 you will see that in a deeper network a projection in *every* block does harm. The paper uses A on CIFAR-10. The article that this course follows uses B.
 #
 # ### Exercise 2 · Make the shortcut fit (medium, 15 minutes)
 #
@@ -208,7 +207,7 @@ checks.check_residual_block(residual)
 # %% [markdown]
 # ## 5. Identity plus derivative
 #
-# Why should the shortcut help the gradient? The usual argument: the Jacobian of $x + F(x)$ is $I + \partial F/\partial x$. The $I$ passes every gradient on unchanged, however small the other term is. Is this what happens in the block above? We take a small dense block with 6 values and compute its Jacobian by finite differences, without and with the ReLU after the addition.
+# Why should the shortcut help the gradient? The usual argument: the Jacobian of $x + F(x)$ is $I + \partial F/\partial x$. The $I$ passes every gradient on unchanged, however small the other term is. Is it exact? We take a small dense block with 6 values, without BN, and compute its Jacobian by finite differences, without and with the ReLU after the addition.
 
 # %%
 w1, w2 = rng.normal(size=(2, 6, 6))
@@ -229,17 +228,18 @@ without = jacobian(lambda x: x + F(x), point)
 with_relu = jacobian(lambda x: np.maximum(x + F(x), 0), point)
 print(f"largest difference to I + dF/dx: {abs(without - right).max():.1e} without the ReLU")
 print(f"                                 {abs(with_relu - right).max():.1e} with it")
-print("outputs where that ReLU is closed:", int(np.sum(point + F(point) <= 0)), "of 6")
+print("rows of the Jacobian that are 0 with it:", np.flatnonzero(abs(with_relu).sum(axis=1) == 0).tolist())
+print("outputs that are negative before it:   ", np.flatnonzero(point + F(point) < 0).tolist())
 
 # %% [markdown]
-# Without the ReLU the formula holds up to rounding. With it, the rows of all outputs below zero are 0: there the gradient stops, on the shortcut too. The exact Jacobian is $D\,(I + \partial F/\partial x)$, where $D$ is diagonal with ones and zeros. In ResNet v1 the shortcut is clean only within a block. From block to block the gradient passes a ReLU each time. Lesson 5 measures what this costs, and builds the block (v2) without it.
+# Without the ReLU the formula holds up to rounding. With it, the rows of the outputs that were negative are 0: there the gradient stops, on the shortcut too. The exact Jacobian is $D\,(I + \partial F/\partial x)$, where $D$ is diagonal with ones and zeros. In ResNet v1 the shortcut is free of ReLUs only within a block. From block to block the gradient passes a ReLU each time. Lesson 5 measures what this costs, and builds the block (v2) without it.
 #
 # A second caveat. $I$ passes the gradient on, but the sum $I + \partial F/\partial x$ is not bounded. In lesson 1 the residual network without normalization had gradients hundreds of times larger than the one with it.
 
 # %% [markdown]
 # ### Exercise 3 · Bug hunt: always up (easy, 10 minutes)
 #
-# A colleague wants a shortcut without a ReLU on it and writes this. It trains, but worse than it should:
+# A colleague wants a shortcut without a ReLU on it and writes this block. It runs. But look at what it does to its input, beside the block of the drawing:
 
 
 # %%
@@ -251,13 +251,15 @@ def broken_block(x, filters):
     return layers.Add()([x, y])
 
 
-z = chained = layers.Input((8, 8, 16))
-for number in range(10):
-    z = broken_block(z, 16)
-print(f"mean after 10 blocks: {float(ops.mean(keras.Model(chained, z)(x))):.1f}, before: {x.mean():.1f}")
+keras.utils.set_random_seed(0)
+inputs = layers.Input((8, 8, 16))
+right_output = blocks.residual_block(inputs, 16, name="right")
+for name, output in [("broken block", broken_block(inputs, 16)), ("right block", right_output)]:
+    change = keras.Model(inputs, output)(x, training=True) - x
+    print(f"{name:12} changes its input by {float(ops.min(change)):5.2f} to {float(ops.max(change)):.2f}")
 
 # %% [markdown]
-# What can such a branch never do to its input? Copy the block into the next cell as `mended_block` and mend it, so that it is the block of the drawing again.
+# What can such a branch never do to its input? Copy the block into the next cell as `mended_block` and mend it, so that it is again the block of section 2.
 
 
 # %% tags=["exercise"]
@@ -283,21 +285,24 @@ checks.check_relu_position(mended_block)
 #
 # $$y = T(x) \cdot F(x) + (1 - T(x)) \cdot x.$$
 #
-# If the gate is shut, $T = 0$, the block carries its input on. The bias of the gate starts at a negative number, −1 to −4, so that training starts close to carry. A gate that stands at one half gives $\frac{1}{2}\,(F(x) + x)$, half of a residual block. In `blocks.highway_block` we keep the ReLU after the mix, to compare with v1:
+# If the gate is shut, $T = 0$, the block carries its input on. The bias of the gate starts at a negative number, so that training starts close to carry. A gate that stands at one half gives $\frac{1}{2}\,(F(x) + x)$, half of a residual block. In `blocks.highway_block` we keep the ReLU after the mix, to compare with v1:
 
 # %%
-outputs = {}
-for kind, block_function in [("residual", blocks.residual_block), ("highway", blocks.highway_block)]:
-    inputs = layers.Input((8, 8, 16))
-    model = keras.Model(inputs, block_function(inputs, 16, style=blocks.Style(True, 0, False, 0.9, 1e-5, seed=0), name="b"))
-    if kind == "highway":
-        gate = model.get_layer("b_gate")
-        gate.set_weights([np.zeros(weight.shape) for weight in gate.weights])  # sigmoid(0) = 1/2
-    outputs[kind] = ops.convert_to_numpy(model(x))
-print("largest |highway - residual / 2|:", abs(outputs["highway"] - outputs["residual"] / 2).max())
+from dataclasses import replace
+
+seeded = replace(blocks.ARTICLE, seed=0)  # the same kernels in both blocks
+residual_output = blocks.residual_block(inputs, 16, style=seeded, name="residual")
+highway_output = blocks.highway_block(inputs, 16, style=seeded, name="highway")
+pair = keras.Model(inputs, [residual_output, highway_output])
+for part in ("conv1", "conv2"):
+    pair.get_layer(f"highway_{part}").set_weights(pair.get_layer(f"residual_{part}").get_weights())
+gate = pair.get_layer("highway_gate")
+gate.set_weights([np.zeros(weight.shape) for weight in gate.weights])  # sigmoid(0) = 1/2
+of_residual, of_highway = pair(x, training=True)
+print(f"largest |highway - residual / 2|: {float(ops.max(ops.abs(of_highway - of_residual / 2))):.1e}")
 
 # %% [markdown]
-# Shortcuts of ResNet have no gate: they are never shut, have no parameters and cost nothing. He et al. (2016, table 1) put gates and other things on the shortcuts of ResNet-110. The original has 6.61 % error on CIFAR-10. With a gate on branch and shortcut, as above, and the best bias, −6, it has 8.70 %. With a gate on the shortcut alone it has 12.86 % where the bias starts at 0, and 6.91 % at −6, where the gate hardly acts.
+# Identity shortcuts have no gate: they are never shut, and have no parameters. He et al. (2016, table 1) put gates and other things on the shortcuts of ResNet-110. The original has 6.61 % error on CIFAR-10. With a gate on branch and shortcut, as above, and the best bias, −6, it has 8.70 %. With a gate on the shortcut alone it has 12.86 % where the bias starts at 0, and 6.91 % at −6, where the gate hardly acts.
 #
 # ### Exercise 4 · Where the gate starts (easy, 5 minutes)
 #
@@ -323,9 +328,11 @@ checks.check_gate_bias(gate_bias)
 # %% [markdown]
 # ## 7. Fifty blocks, from carry to residual
 #
-# What happens to signal and gradient in between? We use a chain that is simple enough to compute at once: 50 blocks $x \leftarrow a\,x + b\,F(x)$, dense, 64 values wide, with He weights. The branch is BN, ReLU, weights, and nothing stands after the addition, so the shortcuts pass on exactly $a^{50}$. The path from carry to residual has two halves: first the gate opens, from $a = 1, b = 0$ to $a = b = ½$. Then the whole sum grows, to $a = b = 1$.
+# What happens to signal and gradient in between? We use a chain that is simple enough to compute at once: 50 blocks $x \leftarrow a\,x + b\,F(x)$, dense, 64 values wide, with He weights. The branch is BN, ReLU, weights, and nothing stands after the addition, so the shortcuts pass on exactly $a^{50}$. The signal starts with size 1 at the first block, the gradient with size 1 behind the last (size: the root of the mean square).
 #
-# Predict first: in the middle, at $½\,x + ½\,F(x)$, the shortcuts alone pass on $½^{50} \approx 10^{-15}$ of the gradient. How large is the **whole** gradient at the first block, if it is 1 at the last?
+# The way from carry to residual has two halves. `mix_at(position)` gives $a$ and $b$ on it: first the gate opens, from $a = 1, b = 0$ (position 0) to $a = b = 0.5$ (position 0.5). Then the whole sum grows, to $a = b = 1$ (position 1).
+#
+# Predict first: in the middle, at $0.5\,x + 0.5\,F(x)$, the shortcuts alone pass on $0.5^{50} \approx 10^{-15}$ of the gradient. How large is the **whole** gradient at the first block, if it is 1 at the last?
 #
 # - `"a"`: about $10^{-15}$, since nothing else gets through
 # - `"b"`: about 1
@@ -339,13 +346,13 @@ prediction_half = "c"  ### SOLUTION
 import matplotlib.pyplot as plt
 from resnet_edu import plotting, propagation
 
-positions = {"carry": 0, "highway, T = ½": 0.5, "residual": 1}
+positions = {"carry: x": 0, "highway: 0.5·x + 0.5·F(x)": 0.5, "residual: x + F(x)": 1}
 fig, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained", sharey=True)
 for ax, (label, position) in zip(axes, positions.items()):
     a, b = propagation.mix_at(position)
     sizes = propagation.chain_signals(shortcut=a, branch=b)
     plotting.plot_chain(sizes, ax)
-    ax.set_title(f"{label}: {a:g}·x + {b:g}·F(x)", fontsize="medium")
+    ax.set_title(label, fontsize="medium")
     ax.set_ylim(1e-16, 1e4)
     if ax is not axes[-1]:
         ax.get_legend().remove()
@@ -358,29 +365,31 @@ plt.show()
 checks.check_prediction("half_shortcut", prediction_half)
 
 # %% [markdown]
-# Read the middle panel. What the shortcuts alone pass on (triangles) dies, as the formula says. The whole gradient does not: it *grows*, to about a thousand, just as in the plain network with BN of lesson 1. BN is the reason. It divides each branch by the size of its input, so halving the signal doubles the derivative of the next branch. With its shortcuts weakened, the chain has become a plain network: what comes back to the first block has passed through the branches of almost every block.
+# In the left panel all three curves lie on 1: everything is carried. Now read the middle one, from right to left for the gradient. What the shortcuts alone pass on (triangles) falls to $10^{-15}$, as the formula says. The whole gradient does not fall: it *grows*, to about a thousand, much as in the plain network with BN of lesson 1. BN is the reason. It divides by the size of its input, and this makes up for the halving: the smaller the signal, the steeper the branch. And as in lesson 1 it removes the mean that comes with ReLU and stretches the rest, which adds about 15 % in each block. With weakened shortcuts the chain behaves much like a plain network. Its gradient comes back through the branches.
 #
-# In the right panel, with the whole $x$, the gradient grows by a factor of about ten over 50 blocks. Its direct part arrives complete. The signal grows too: each block adds its branch of size 1, so the mean square grows by one in each block, and its size as √(number of blocks).
+# In the right panel, with the whole $x$, the gradient grows by a factor of about ten over 50 blocks. Its direct part stays 1. The signal grows too: each block adds its branch of size 1, so the mean square grows by one in each block, and its size as √(number of blocks).
 #
-# How do such networks train? He et al. (2016, table 1), ResNet-110 on CIFAR-10, error:
+# How do such networks train? He et al. (2016, table 1), ResNet-110 on CIFAR-10, error on the test images; "fails" means more than 20 %:
 #
 # | shortcut | branch | error |
 # |---|---|---|
 # | $x$ | $F$ | 6.61 % |
-# | $½\,x$ | $F$ | fails |
-# | $½\,x$ | $½\,F$ | 12.35 % |
+# | $0.5\,x$ | $F$ | fails |
+# | $0.5\,x$ | $0.5\,F$ | 12.35 % |
 # | $(1 - T)\,x$, gate bias −6 | $T\,F$ | 8.70 % |
 # | 1 × 1 convolution in every block | $F$ | 12.22 % |
-# | dropout ½ | $F$ | fails |
+# | $x$ with dropout, half of it | $F$ | fails |
 #
-# The paper explains it by the direct part, $½^{50}$, alone. Our measurement adds to that: in a network with BN, cutting the direct path does not make the gradient vanish. The clean path is lost, and the gradient that remains is that of a plain network.
+# The paper's reading: the direct part vanishes, the gradient is forced through the weight layers, and optimization becomes difficult. Our measurement says how large the gradient is that comes this way. In a chain with BN it does not vanish, it grows.
 
 # %% [markdown]
 # ### Explore
 #
-# 1. Move the position from 0 to 100. Where is the gradient at the first block largest?
+# The slider shows the position in percent.
+#
+# 1. Move it from 0 to 100. Where is the gradient at the first block largest?
 # 2. At 100, scale the shortcut by 0.9. This is a small change in one block. What is it over 50?
-# 3. Take batch normalization out, and go from 100 down to 50. Now the usual story holds. Why?
+# 3. Take batch normalization out, and go from 100 down to 50. What happens to the gradient now, and why?
 
 # %%
 from resnet_edu import widgets
@@ -388,13 +397,13 @@ from resnet_edu import widgets
 widgets.explore_shortcuts()
 
 # %% [markdown]
-# Without widgets, here are questions 2 and 3 as a figure:
+# The answer to question 1 is in the figure above: in the middle. Questions 2 and 3 as a figure:
 
 # %%
 settings = {
-    "0.9·x + F, with BN": {"shortcut": 0.9},
-    "x + F, without BN": {"batch_norm": False},
-    "½·x + ½·F, without BN": {"shortcut": 0.5, "branch": 0.5, "batch_norm": False},
+    "0.9·x + F(x), with BN": {"shortcut": 0.9},
+    "x + F(x), without BN": {"batch_norm": False},
+    "0.5·x + 0.5·F(x), without BN": {"shortcut": 0.5, "branch": 0.5, "batch_norm": False},
 }
 fig, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained", sharey=True)
 for ax, (label, setting) in zip(axes, settings.items()):
@@ -410,7 +419,7 @@ for ax in axes[1:]:
 plt.show()
 
 # %% [markdown]
-# Without BN each residual block doubles the mean square of the signal: after 50 blocks it is $2^{50}$ times as large, the signal itself tens of millions of times. Halving $x$ and $F$ more than undoes this, and signal and gradient vanish together.
+# Question 2: of the direct part, $0.9^{50} \approx 0.005$ is left. The whole gradient is 21, more than with the whole shortcut. Question 3: without BN each residual block doubles the mean square of the signal. After 50 blocks it is about $2^{50}$ times as large, the signal itself tens of millions of times. Halving $x$ and $F$ more than undoes this. Nothing makes up for it now, and signal and gradient vanish together.
 #
 # ### Exercise 5 · The direct path (easy, 5 minutes)
 #
@@ -429,11 +438,11 @@ checks.check_passed_on(passed_on)
 # %% [markdown]
 # ## What to take along
 #
-# - A residual block computes a change to its input. With weights of zero it does nothing, which a plain block cannot easily learn.
-# - Where shapes differ, the shortcut pads or projects. The kind matters little, that it is there matters much.
+# - A residual block computes a change to its input. If its branch is zero, it does nothing.
+# - Where shapes differ, the shortcut pads or projects. Which of the two makes little difference. Elsewhere leave it alone.
 # - $I + \partial F/\partial x$ is exact only where nothing stands after the addition. In v1 a ReLU does.
-# - A shortcut is worth most if it is left alone. Scaled by ½ it dies over 50 blocks. With BN the whole gradient then does not vanish, it grows as in a plain network.
+# - A shortcut works best unchanged. Scaled by 0.5, its part of the gradient falls to 10⁻¹⁵ over 50 blocks. With BN the whole gradient then does not vanish, it grows, much as in a plain network.
 #
 # **Next:** lesson 4 stacks these blocks into ResNet v1 and counts every parameter and multiplication.
 #
-# **Sources:** He et al. 2015, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · He et al. 2016, [Identity Mappings in Deep Residual Networks](https://arxiv.org/abs/1603.05027) · Srivastava, Greff and Schmidhuber 2015, [Highway Networks](https://arxiv.org/abs/1505.00387) · Goyal et al. 2017, [Accurate, Large Minibatch SGD](https://arxiv.org/abs/1706.02677).
+# **Sources:** He et al. 2015b, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · He et al. 2016, [Identity Mappings in Deep Residual Networks](https://arxiv.org/abs/1603.05027) · Srivastava, Greff and Schmidhuber 2015, [Highway Networks](https://arxiv.org/abs/1505.00387) · Goyal et al. 2017, [Accurate, Large Minibatch SGD](https://arxiv.org/abs/1706.02677).

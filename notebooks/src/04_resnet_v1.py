@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 4 · ResNet v1
 #
-# **You will** stack residual blocks into ResNet v1, draw it, count the parameters and multiplications of each layer, hunt a bug that no parameter count shows, and set the article's network beside the paper's.
+# **You will** stack residual blocks into ResNet v1, draw it, count the parameters and multiplications of each layer, hunt a bug that the parameter count hardly shows, and compare the article's network with the paper's.
 #
 # **You will learn** where the depth rule $6n + 2$ comes from, why each stage halves the image and doubles the filters, and how to check a network builder.
 #
@@ -12,13 +12,13 @@
 # %% [markdown]
 # ## 1. From the block to the network
 #
-# ResNet v1 for CIFAR-10 images (He et al. 2015, section 4.2) has
+# ResNet v1 for CIFAR-10 images (He et al. 2015b, section 4.2) has
 #
 # - a *stem*: one 3 × 3 convolution with 16 filters, batch normalization and ReLU,
 # - three *stages* of $n$ residual blocks, with 16, 32 and 64 filters,
 # - a *classifier*: average pooling over the whole map, and one dense layer.
 #
-# Each block has two layers, so the depth is $3 \cdot n \cdot 2 + 2 = 6n + 2$. Only layers with a kernel count, and the convolutions on shortcuts do not. With $n = 3$ it is 20:
+# Each block has two layers, so the depth is $3 \cdot n \cdot 2 + 2 = 6n + 2$. Counted are the layers with a kernel, without the convolutions on shortcuts. With $n = 3$ it is 20:
 
 # %%
 import matplotlib.pyplot as plt
@@ -32,7 +32,7 @@ plt.show()
 print(diagrams.summarize_network(described))
 
 # %% [markdown]
-# Each bar is a layer, as high as its feature map, and each arc is a shortcut. Stages 2 and 3 begin with a block of stride 2. The stride sits in the **first** convolution of the **first** block of the stage, and in the shortcut around it, nowhere else. There the shape changes, and so the shortcut is a projection.
+# Each bar is a layer, as high as its feature map. Each arc is a shortcut, and ⊕ the addition where it ends. Stages 2 and 3 begin with a block of stride 2. The stride sits in the **first** convolution of the **first** block of the stage, and in the shortcut around it, nowhere else. There the shape changes, and so the shortcut is a projection.
 #
 # The same network as layers:
 
@@ -94,9 +94,9 @@ print(costs.format_costs(rows, by="stage"))
 checks.check_prediction("stage_costs", prediction_cost)
 
 # %% [markdown]
-# Halving height and width leaves a quarter of the pixels. Doubling the channels, those that come in and those that go out, makes four times as many weights. The product stays. So each stage takes about a third of the time, and three quarters of the parameters sit in the last one. VGG networks have the same rule (Simonyan and Zisserman 2014), and the paper takes it over.
+# Halving height and width leaves a quarter of the pixels. Doubling the channels, those that come in and those that go out, makes four times as many weights. The product stays. So each stage takes about a third of the multiply-adds, and three quarters of the parameters sit in the last one. (The first convolution of stages 2 and 3 has half as many channels coming in, and costs half.) VGG networks have the same rule (Simonyan and Zisserman 2014), and the paper takes it over.
 #
-# Layer by layer, along the depth:
+# The same layer by layer, along the depth. Shortcuts and BN are left out of the picture:
 
 # %%
 fig, axes = plt.subplots(2, 1, figsize=(9, 5), layout="constrained", sharex=True)
@@ -106,11 +106,13 @@ print("\n".join(costs.format_costs(rows).splitlines()[:8]))
 print("...")
 
 # %% [markdown]
+# The parameters climb by stairs of four. The multiply-adds are flat, but for the two layers with stride 2 and both ends: the stem sees only three channels, and the classifier needs 640.
+#
 # Batch normalization appears in the table with four numbers per channel: scale and offset, which are trained, and the moving mean and variance, which are not. Keras' `count_params` counts them all. Papers usually count the trained ones.
 #
 # ### Exercise 2 · Count a whole network (hard, 20 minutes)
 #
-# Write `count_parameters(depth)`: all parameters of the article's ResNet v1 for images of 32 × 32 × 3 and 10 classes, as `count_params` counts them. Use plain Python, no Keras. Every convolution has a bias. Every convolution outside of the shortcuts is followed by BN. The first block of stages 2 and 3 has a 1 × 1 projection.
+# Write `count_parameters(depth)`: all parameters of the article's ResNet v1 for images of 32 × 32 × 3 and 10 classes, as `count_params` counts them. Use plain Python, no Keras. Every convolution has a bias. Every convolution outside of the shortcuts is followed by BN. The first block of stages 2 and 3 has a 1 × 1 projection, with a bias and without BN.
 
 
 # %% tags=["exercise"]
@@ -144,11 +146,11 @@ checks.check_count_parameters(count_parameters)
 # %% [markdown]
 # ## 4. The builder
 #
-# A builder is a function from depth to network. It has three loops in one: over stages, over blocks, and the special case of the first block. Keep a running tensor `x`, and let each block replace it.
+# A builder is a function from depth to network. It has two loops, over stages and over blocks, and a special case: the first block of a stage. Keep a running tensor `x`, and let each block replace it.
 #
 # ### Exercise 3 · Build ResNet v1 (hard, 25 minutes)
 #
-# Write `build_v1(input_shape, depth, num_classes=10)`. It returns a Keras model that maps images to class probabilities. Use your block from lesson 3 or `blocks.residual_block(x, filters, stride=..., name=...)`, in which each name must be given once. A depth that is not $6n + 2$ must raise a `ValueError`. The check counts layers and parameters, and compares outputs with the same weights in both networks.
+# Write `build_v1(input_shape, depth, num_classes=10)`. It returns the article's network, with projections as described above, as a Keras model that maps images to class probabilities. Two functions help: `blocks.conv_bn_act(x, filters, name=...)` is a 3 × 3 convolution with BN and ReLU, and `blocks.residual_block(x, filters, stride=..., name=...)` is the block of lesson 3. Each name must be given once. (Or copy your `residual` from lesson 3.) A depth that is not $6n + 2$ must raise a `ValueError`. The check counts layers and parameters, and compares outputs with the same weights in both networks.
 
 # %%
 import keras
@@ -181,16 +183,16 @@ checks.check_resnet_v1(build_v1)
 #
 # </details>
 #
-# <details><summary>Hint: "All layers added ... should have unique names"</summary>
+# <details><summary>Hint: "All operation names should be unique"</summary>
 #
 # Two blocks got the same `name`. Build it from the numbers of stage and block.
 #
 # </details>
 
 # %% [markdown]
-# ## 5. A bug that no parameter count shows
+# ## 5. A bug that the parameter count hardly shows
 #
-# The following builder has been copied many times. Its parameters are exactly those of ResNet-20:
+# The following builder has a mistake that readers of a tutorial have reported more than once. At depth 20 it has 274,714 parameters, only 272 more than ResNet-20:
 
 
 # %%
@@ -214,7 +216,7 @@ for name, network in [("ResNet-20", resnet20), ("broken", broken20)]:
     print(f"{name:9} {total.parameters:,} parameters, {total.multiply_adds / 1e6:.1f} million multiply-adds")
 
 # %% [markdown]
-# Almost the same number of parameters: the broken network has one projection more. (With option A as shortcut they would be equal to the last one.) It trains, and it gives sensible results. But it needs 1.7 times the multiply-adds. Where do they come from?
+# The 272 parameters are one more projection. (With option A as shortcut the counts would be equal.) The broken network runs without an error. But it needs 1.7 times the multiply-adds. Where do they come from?
 #
 # ### Exercise 4 · Bug hunt: the stride (medium, 10 minutes)
 #
@@ -259,10 +261,11 @@ for name in ("article", "paper"):
     print(f"        BN: momentum {variant.style.bn_momentum}, epsilon {variant.style.bn_epsilon}")
 
 # %% [markdown]
-# - A **bias** before BN does nothing: BN subtracts it again. It only adds parameters.
-# - **Padding** shortcuts (option A) have no parameters, so the paper's plain and residual networks are equal in size. Only then does their comparison show the shortcut alone. In the article's they are not.
+# - A **bias** before BN does nothing in training: BN subtracts it again. It only adds parameters.
+# - **Padding** shortcuts (option A) have no parameters, so the paper's plain and residual networks are equal in size, and differ in the shortcut alone. In the article's they are not.
 # - **Pooling** is the same for images of 32 × 32: the last map has 8 × 8 pixels.
-# - The **L2** factor: Keras' `L2(1e-4)` adds 10⁻⁴ · w² to the loss, whose gradient is 2 · 10⁻⁴ · w. The paper's weight decay of 10⁻⁴ has the gradient 10⁻⁴ · w. So the article decays twice as much as the paper.
+# - The **L2** factor: Keras' `L2(1e-4)` adds 10⁻⁴ · w² to the loss, whose gradient is 2 · 10⁻⁴ · w. The paper's weight decay of 10⁻⁴ has the gradient 10⁻⁴ · w, which in Keras is `L2(5e-5)`. So the article decays twice as much as the paper. The paper decays the classifier too.
+# - **BN**: the article takes Keras' defaults. The paper does not print its own; 0.9 and 10⁻⁵ are those of its authors' framework as far as known, and PyTorch's.
 #
 # The counts, plain against residual:
 
@@ -305,29 +308,29 @@ checks.check_padding_shortcut(padding_shortcut)
 # %% [markdown]
 # ## 7. Check against published counts
 #
-# Published numbers are a test that no code of ours can have influenced. The totals of the article's networks are well known, the paper rounds its own to hundredths of a million (He et al. 2015, table 6):
+# Published numbers are an independent test. The totals of the article's networks are known to the last parameter. The paper rounds its own to two digits (He et al. 2015b, table 6):
 
 # %% tags=["nbval-check-output"]
 article = {20: 274_442, 56: 861_770, 110: 1_742_762}
-paper = {20: 0.27, 32: 0.46, 44: 0.66, 56: 0.85, 110: 1.7}
+paper = {20: "0.27", 32: "0.46", 44: "0.66", 56: "0.85", 110: "1.7"}
 for depth, published in article.items():
     built = models.resnet_v1((32, 32, 3), depth).count_params()
     print(f"article, depth {depth:3}: published {published:9,}  built {built:9,}  equal: {built == published}")
 for depth, published in paper.items():
     built = trained(models.resnet_v1((32, 32, 3), depth, variant="paper"))
-    print(f"paper,   depth {depth:3}: published {published:7.2f} M  built {built:9,}")
+    print(f"paper,   depth {depth:3}: published {published:>7} M  built {built:9,}  equal: {f'{built / 1e6:.2g}' == published}")
 
 # %% [markdown]
-# What does such a check show? That kernels, biases, BN and projections are all there, in the right sizes. What does it not show? Where the stride is, in which order BN, ReLU and addition come, and what is connected to what. The bugs of exercise 4 and of lesson 3 pass it, or nearly. So check more than one property: counts, output sizes, multiply-adds, and the output for known weights. This is what the checks in this course do.
+# What does such a check show? That kernels, biases, BN and projections are all there, in the right sizes. What does it not show? Where the stride is, in which order BN, ReLU and addition come, and what is connected to what. The bug of exercise 4 adds 272 parameters, those of the block in lesson 3 none. So check more than one property: counts, output sizes, multiply-adds, and the output for known weights. This is what the checks in this course do.
 #
 # ## What to take along
 #
 # - ResNet v1 is a stem, three stages of $n$ two-layer blocks, and a classifier: $6n + 2$ layers.
-# - Half the height and width, twice the filters: each stage needs the same multiply-adds, and the last holds most of the parameters.
+# - Half the height and width, twice the filters: each stage needs about the same multiply-adds, and the last holds most of the parameters.
 # - The stride sits in the first convolution of the first block of stages 2 and 3, and in the shortcut beside it.
 # - A parameter count checks sizes. It does not check strides or order.
 # - The article's and the paper's ResNet v1 differ in bias, shortcut, weight decay, BN and pooling. Say which one a number belongs to.
 #
 # **Next:** lesson 5 moves the ReLU and builds ResNet v2.
 #
-# **Sources:** He et al. 2015, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · Simonyan and Zisserman 2014, [Very Deep Convolutional Networks](https://arxiv.org/abs/1409.1556).
+# **Sources:** He et al. 2015b, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · Simonyan and Zisserman 2014, [Very Deep Convolutional Networks](https://arxiv.org/abs/1409.1556).

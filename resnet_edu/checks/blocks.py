@@ -23,7 +23,7 @@ class Recipe:
     end: str = ""
     shortcut: str = ""
     projection: str = "project"
-    project_always: bool = False
+    project: str = "where shapes differ"
     projection_kernel: int = 1
     strided: tuple[str, ...] = ("conv1", "project")
     combine: str = "add"
@@ -77,7 +77,7 @@ def imitate(net, x, recipe, *, widths, stride=1, bare=False):
         else:
             x = _perform(net, x, step, recipe, widths, stride)
     if recipe.combine != "branch alone":
-        x = _combine(net, kept, x, recipe, widths, stride)
+        x = _combine(net, kept, x, recipe, widths, stride, changes_shape)
     for step in recipe.end.split():
         x = _perform(net, x, step, recipe, widths, stride)
     return x
@@ -101,9 +101,9 @@ def _branch(recipe, bare):
     return recipe.branch.removeprefix("bn relu ") if bare else recipe.branch
 
 
-def _combine(net, kept, x, recipe, widths, stride):
+def _combine(net, kept, x, recipe, widths, stride, changes_shape):
     steps = recipe.shortcut
-    if kept.shape != x.shape or recipe.project_always:
+    if kept.shape != x.shape or recipe.project == "always" or (recipe.project == "where asked" and changes_shape):
         steps = f"{steps} {recipe.projection}"
     for step in steps.split():
         kept = _perform(net, kept, step, recipe, widths, stride)
@@ -150,7 +150,7 @@ SHORTCUT_MISTAKES = [
         "It shall only change the number of channels, pixel by pixel. How large must its kernel be?",
     ),
     (
-        {"project_always": True},
+        {"project": "always"},
         "there is a convolution on the shortcut also where the shapes agree.",
         "Where the input already has the shape of the branch, the shortcut is the input itself.",
     ),
@@ -160,7 +160,7 @@ SHORTCUT_MISTAKES = [
         "The projection of this course is the 1×1 convolution alone.",
     ),
     (
-        {"projection": "project bn", "project_always": True},
+        {"projection": "project bn", "project": "always"},
         "there are a convolution and a batch normalization on the shortcut also where the shapes agree.",
         "Where the input already has the shape of the branch, the shortcut is the input itself.",
     ),
@@ -186,6 +186,11 @@ SHORTCUT_MISTAKES = [
     ),
     (
         {"strided": ()},
+        "the stride is used nowhere.",
+        "Pass it to the first convolution. What must the shortcut do then?",
+    ),
+    (
+        {"strided": (), "project": "where asked"},
         "the stride is used nowhere.",
         "Pass it to the first convolution. What must the shortcut do then?",
     ),
@@ -503,7 +508,7 @@ def _check(answer, recipe, mistakes, cases, success):
 def _run(answer, case):
     """Build the learner's block on an input, and run it with random weights."""
     x = keras.Input(case.shape)
-    output = networks.build(answer, f"{case}", case_remedy(case), x, *case.filters.values(), **case.options)
+    output = networks.build(answer, f"{case}", _remedy(case), x, *case.filters.values(), **case.options)
     kind = type(output).__name__
     if isinstance(output, keras.Layer):
         what = "model" if isinstance(output, keras.Model) else "layer"
@@ -521,7 +526,7 @@ def _run(answer, case):
     return networks.run(model, case.shape, f"{case}", widths=case.widths, stride=case.stride, bare=bare)
 
 
-def case_remedy(case):
+def _remedy(case):
     """Give the hint for an addition of two shapes, by whether this case changes the shape."""
 
     def remedy(first, second):
@@ -557,8 +562,11 @@ def _diagnose_order(runs, cases, recipe):
         imitate(wanted, learners.x, recipe, **learners.setting)
         differences = networks.differences(learners.calls, wanted.calls)
         if differences:
-            wrong(f"{case} the block has other layers. {differences}.", "Draw the block, and count its layers.")
-        net = networks.Replay(learners.calls)
+            wrong(
+                f"{case} the block has other layers than the right one ({differences}).",
+                "Draw the block, and count its layers.",
+            )
+        net = networks.Replay(learners.calls, strict=False)
         output = imitate(net, learners.x, recipe, **learners.setting)
         if networks.agree(learners.output, output):
             continue
@@ -568,7 +576,8 @@ def _diagnose_order(runs, cases, recipe):
                 "What follows the branch's end?",
             )
         wrong(
-            f"{case} {net.departure.layer.name} is the first layer that gives something else than it should.",
+            f"{case} the {networks.describe(net.departure)} ({net.departure.layer.name}) is the first layer that "
+            "gives something else than it should.",
             "What comes right before this layer, and what should?",
         )
     return wrong("the block differs from the right one.", "Draw it, layer by layer, and compare.")

@@ -117,10 +117,14 @@ STEM_MISTAKES = [
 
 
 def _in_blocks(recipe, mistakes):
-    """A block's mistakes as mistakes of a network whose every block makes them."""
+    """A block's mistakes as mistakes of a network whose every block makes them.
+
+    A stride that is nowhere is left out, as the sizes of the maps tell more about it.
+    """
     return [
         ({"block": replace(recipe.block, **options)}, f"in the blocks, {symptom}", hint)
         for options, symptom, hint in mistakes
+        if options.get("strided") != ()
     ]
 
 
@@ -346,14 +350,15 @@ def _diagnose(small, large, exercise):
     _diagnose_sizes(got, wanted)
     differences = networks.differences(large.calls, sketch.calls)
     if differences:
-        wrong(f"{large.shown} the network has other layers. {differences}.", "Draw one block of each stage.")
-    net = networks.Replay(large.calls)
+        wrong(
+            f"{large.shown} the network has other layers than the right one ({differences}).",
+            "Draw one block of each stage.",
+        )
+    net = networks.Replay(large.calls, strict=False)
     imitate(net, large.x, exercise.recipe, **large.setting)
-    place = (
-        f"{net.departure.layer.name} is the first to get something else" if net.departure else "the end differs"
-    )
+    place = f"the {networks.describe(net.departure)} ({net.departure.layer.name})" if net.departure else "the end"
     wrong(
-        f"the network has the right layers, but in another order: {place}.",
+        f"the network has the right layers, but {place} is the first to give something else than it should.",
         "Follow the path of an image up to there. What comes right before it, and what should?",
     )
 
@@ -394,7 +399,8 @@ def _diagnose_counts(got, wanted, learners, exercise):
         )
         if there != expected:
             wrong(
-                f"{learners.shown} the number of 3×3 convolutions with {filters} filters is {there}, not {expected}.",
+                f"{learners.shown} the number of 3×3 convolutions with {filters} filters is {there}, "
+                f"not {expected}.",
                 f"depth = {exercise.rule}: each of the three stages has n blocks of {exercise.layers} layers; "
                 "the other two layers are stem and classifier.",
             )
@@ -402,7 +408,8 @@ def _diagnose_counts(got, wanted, learners, exercise):
 
 def _diagnose_sizes(got, wanted):
     def sizes(convolutions, filters):
-        outputs = [r.output.shape[1:3] for r in convolutions if r.shape[0] == 3 and r.shape[-1] == filters]
+        in_blocks = convolutions[1:]
+        outputs = [r.output.shape[1:3] for r in in_blocks if r.shape[0] == 3 and r.shape[-1] == filters]
         return [f"{height}×{width}" for height, width in dict.fromkeys(outputs)]
 
     there, expected = ([sizes(c, filters) for filters in _widths(wanted)] for c in (got, wanted))

@@ -61,7 +61,10 @@ PREDICTIONS = {
             False,
             "No: this is the part that comes by the shortcuts alone. The branches pass gradients on, too.",
         ),
-        "b": (False, "No: shortcut and branch are both halved, but BN undoes the halving for the branches only."),
+        "b": (
+            False,
+            "No: BN makes up for the halving in the branches, and then stretches what is left, as in lesson 1.",
+        ),
         "c": (True, "That is what happens, against the usual story. The text below says why."),
         "d": (False, "No: even the part that comes by the shortcuts alone is not exactly 0."),
     },
@@ -91,7 +94,7 @@ def check_prediction(question, answer):
             wrong("that is not one of the options.", f"Answer with one of {', '.join(map(repr, options))}.")
         came_true, why = options[letter]
         if not came_true:
-            wrong(why, "Compare with the figure.")
+            wrong(why, "Compare with what the cell shows.")
         return why
 
     return run(answer, verify)

@@ -253,7 +253,7 @@ def check_passed_on(answer):
             close=close_numbers(1e-4, floor=0),
             hint="Along the shortcut alone each block multiplies by one number. What do two blocks make of it?",
         )
-        return "Right: scale**blocks. Only a scale of 1 neither kills the gradient nor lets it explode."
+        return "Right: scale**blocks. Only a scale of 1 neither lets this part vanish nor explode."
 
     return run(answer, verify)
 

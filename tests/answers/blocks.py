@@ -126,6 +126,10 @@ def mistaken(mistake):
     return functools.partial(identity_block, mistake=mistake)
 
 
+def branch(x, filters):
+    return bn(conv(bn_relu(conv(x, filters)), filters))
+
+
 def relu_before_norm(x, filters):
     y = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
     y = bn(conv(bn(y), filters))
@@ -346,10 +350,17 @@ IDENTITY_WRONG = [
     (relu_before_norm, "the first ReLU comes before its batch normalization"),
     (norm_after_the_sum, "the second batch normalization comes after the addition"),
     (v2_order, "the order of v2"),
+    (lambda x, filters: relu(layers.Multiply()([x, branch(x, filters)])), "are multiplied"),
+    (
+        lambda x, filters: relu(layers.Concatenate()([x, branch(x, filters)])),
+        "(6, 5, 16), not (6, 5, 8): shortcut",
+    ),
+    (lambda x, filters: relu(x + bn_relu(conv(x, filters))), "there is one convolution only"),
+    (lambda x, filters: relu(x + bn(conv(x, filters))), "the block has other layers than the right one (missing"),
     (shared_norm, "called more than once"),
     (always_training, "training=True"),
     (other_norm, "a weight that the right answer does not have: layer_normalization"),
-    (three_convolutions, "too many: 1 batch normalization of 8 channels, 1 convolution 3×3"),
+    (three_convolutions, "too many: 1 × batch normalization of 8 channels, 1 × convolution 3×3"),
     (leaky, "the first layer that gives something else"),
     (lambda x, filters: identity_block(x, 16), "adds tensors of the shapes (6, 5, 8) and (6, 5, 16)"),
     (lambda x, filters: x, "the block has other layers"),
@@ -412,9 +423,8 @@ WRONG = {
         (lambda x, filters, stride=1: identity_block(x, filters), "(8, 8, 16) and (8, 8, 32)"),
         (functools.partial(blocks.residual_block, name="a", shortcut="padding"), "channels of zeros"),
         (pytorch_padding, "zeros around the map"),
-        (pooled_shortcut, "for an input (6, 9, 8) with filters=8, stride=2"),
+        (pooled_shortcut, "the convolution 1×1 from 16 to 32 channels"),
         (functools.partial(blocks.plain_block, name="a"), "a plain block"),
-        (endless, "no answer after many seconds"),
     ],
     checks.check_bottleneck: [
         (mistaken_bottleneck("activated projection"), "the projection starts from the activated input"),
@@ -433,6 +443,6 @@ WRONG = {
         (mistaken_bottleneck("maximum"), "but not what comes after the last"),
         (v1_bottleneck, "the order of v1"),
         (never_projects, "adds tensors of the shapes (8, 6, 12) and (4, 3, 20)"),
-        (lambda x, filters, out_filters, **keywords: residual(x, out_filters), "the block has other layers"),
+        (lambda x, filters, out_filters, **keywords: residual(x, out_filters), "(8, 6, 20), not (4, 3, 20)"),
     ],
 }

@@ -417,7 +417,6 @@ WRONG = {
         (endless, "no answer after many seconds"),
         (endless_call, "no answer after many seconds"),
         (models.resnet_v2, "depth=8 fails, while depth=11 gives a network"),
-        *STRIDE_WRONG[:3],
     ],
     checks.check_stride_position: STRIDE_WRONG,
     checks.check_resnet_v2: [
@@ -434,7 +433,6 @@ WRONG = {
         (otherwise(v2, per_n=6), "depth=11 fails, while depth=14 gives a network"),
         (otherwise(v2, strict=False), "depth=12 gives a network"),
         (models.resnet_v1, "depth=11 fails, while depth=14 gives a network"),
-        *PROJECTION_WRONG[:3],
     ],
     checks.check_projection: PROJECTION_WRONG,
 }

@@ -53,7 +53,7 @@ WRONG = {
     ],
     functools.partial(checks.check_prediction, "half_shortcut"): [
         ("a", "by the shortcuts alone"),
-        ("b", "BN undoes the halving"),
+        ("b", "makes up for the halving"),
         ("d", "not exactly 0"),
         ("cc", "not one of the options"),
         (1e-15, "not one of the options"),

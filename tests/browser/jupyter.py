@@ -95,11 +95,21 @@ def close_notebook(page):
 
 def run_all(page, *, seconds=180):
     """Run all cells and wait until the last one has run."""
+    start_all(page)
+    wait_for_all(page, seconds=seconds)
+
+
+def start_all(page):
+    """Run all cells, without waiting."""
     # The promise is not returned (hence the braces): Playwright would wait for it without a time limit.
     page.evaluate("""() => {
         window.allRan = false;
         window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => { window.allRan = true; });
     }""")
+
+
+def wait_for_all(page, *, seconds=180):
+    """Wait until the last of the cells that were started has run."""
     page.wait_for_function("() => window.allRan", timeout=seconds * 1000)
     page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=10_000)
 
@@ -122,14 +132,19 @@ def open_widget(browser, lab, path, call):
     """Open a notebook, run it, and bring the widget that is made by this call into view."""
     page = open_notebook(browser, lab, path)
     run_all(page)
-    scroll_to(page, next(i for i, cell in enumerate(cells_of(page)) if call in "".join(cell["source"])))
+    scroll_to_call(page, call)
     page.wait_for_selector(SUMMARY)
     return page
 
 
-def change(page, action, summary_says):
-    """Do something to the gradient widget; return the seconds until it shows the new setting."""
-    before = page.locator(PICTURE).get_attribute("src")
+def scroll_to_call(page, call):
+    """Bring the cell that contains this text into view."""
+    scroll_to(page, next(i for i, cell in enumerate(cells_of(page)) if call in "".join(cell["source"])))
+
+
+def change(page, action, summary_says, *, picture=PICTURE):
+    """Do something to a widget; return the seconds until its picture and summary show the new setting."""
+    before = page.locator(picture).get_attribute("src")
     start = time.perf_counter()
     action()
     page.wait_for_function(
@@ -137,7 +152,7 @@ def change(page, action, summary_says):
             const image = document.querySelector(picture), text = document.querySelector(summary);
             return image && image.src !== before && image.complete && text.innerText.includes(says);
         }""",
-        arg=[PICTURE, SUMMARY, before, summary_says],
+        arg=[picture, SUMMARY, before, summary_says],
         timeout=10_000,
     )
     return time.perf_counter() - start

@@ -17,6 +17,9 @@ from .jupyter import (
     run_all,
     screenshot,
     scroll_to,
+    scroll_to_call,
+    start_all,
+    wait_for_all,
 )
 
 LESSONS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
@@ -95,3 +98,56 @@ def test_a_widget_of_lesson_0_shows_another_image(browsing, lab):
     page.keyboard.press("ArrowRight")
     page.wait_for_function(f"() => document.querySelector('{SUMMARY}').innerText.startsWith('image 1:')")
     screenshot(page, "widget_image_1")
+
+
+def test_shortcuts_are_mixed_by_keyboard(browsing, lab):
+    page = open_widget(browsing, lab, "03_residual_block.ipynb", "explore_shortcuts(")
+    picture = "img[alt*='F(x), with']"
+    page.get_by_role("slider").first.focus()
+    change(page, lambda: page.keyboard.press("ArrowLeft"), "0.95 · x + 0.95 · F(x), with", picture=picture)
+    field = page.get_by_role("spinbutton", name="position")
+    field.fill("50")
+    change(page, lambda: field.press("Enter"), "0.5 · x + 0.5 · F(x), with", picture=picture)
+    scale = page.get_by_label("shortcut ×")
+    change(page, lambda: scale.select_option("0.5"), "0.25 · x + 0.5 · F(x), with", picture=picture)
+    normalize = page.get_by_label("batch normalization")
+    change(page, lambda: normalize.press("Space"), "0.25 · x + 0.5 · F(x), without", picture=picture)
+    screenshot(page, "widget_shortcuts")
+
+
+def test_lesson_5_compares_v1_and_v2_by_depth(browsing, lab):
+    page = open_widget(browsing, lab, "05_resnet_v2.ipynb", "explore_gradients(")
+    change(page, lambda: page.get_by_label("network").select_option("ResNet v2"), "ResNet v2, depth 20")
+    move_to_depth(page, 110)
+    screenshot(page, "widget_v2_110")
+
+
+STATUS = "[role=status]"
+
+
+def wait_for_status(page, says, *, seconds=60):
+    page.wait_for_function(
+        "([status, says]) => document.querySelector(status)?.innerText.includes(says)",
+        arg=[STATUS, says],
+        timeout=seconds * 1000,
+    )
+
+
+def test_training_stops_and_starts_again(browsing, lab):
+    page = open_notebook(browsing, lab, "02_plain_vs_residual.ipynb")
+    start_all(page)
+    scroll_to_call(page, "train_side_by_side(")
+    page.wait_for_selector(STATUS, timeout=60_000)
+    wait_for_status(page, "epoch 1 of")
+    # The kernel is busy here: a cell waits for the training.
+    page.get_by_role("button", name="Stop").press("Enter")
+    wait_for_status(page, "stopped in epoch 1")
+    wait_for_all(page)
+    outputs = [output for cell in cells_of(page) for output in cell.get("outputs", [])]
+    assert not [output for output in outputs if output["output_type"] == "error"]
+    scroll_to_call(page, "train_side_by_side(")
+    page.get_by_role("button", name="Run again").press("Enter")
+    wait_for_status(page, "seed 1, epoch 1")
+    screenshot(page, "widget_training")
+    page.get_by_role("button", name="Stop").press("Enter")
+    wait_for_status(page, "stopped in epoch 1")
