@@ -346,20 +346,27 @@ prediction_half = "c"  ### SOLUTION
 import matplotlib.pyplot as plt
 from resnet_edu import plotting, propagation
 
-positions = {"carry: x": 0, "highway: 0.5·x + 0.5·F(x)": 0.5, "residual: x + F(x)": 1}
-fig, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained", sharey=True)
-for ax, (label, position) in zip(axes, positions.items()):
-    a, b = propagation.mix_at(position)
-    sizes = propagation.chain_signals(shortcut=a, branch=b)
-    plotting.plot_chain(sizes, ax)
-    ax.set_title(label, fontsize="medium")
-    ax.set_ylim(1e-16, 1e4)
-    if ax is not axes[-1]:
-        ax.get_legend().remove()
-    print(f"{label}: {propagation.describe_chain(sizes)}")
-for ax in axes[1:]:
-    ax.set_ylabel("")
-plt.show()
+
+
+def show_chains(chains, top):
+    fig, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained", sharey=True)
+    for ax, (label, setting) in zip(axes, chains.items()):
+        sizes = propagation.chain_signals(**setting)
+        plotting.plot_chain(sizes, ax)
+        ax.set_title(label, fontsize="medium")
+        ax.set_ylim(1e-16, top)
+        if ax is not axes[0]:
+            ax.set_ylabel("")
+        if ax is not axes[-1]:
+            ax.get_legend().remove()
+        print(f"{label}: {propagation.describe_chain(sizes)}")
+    plt.show()
+
+
+# %%
+ways = {"carry: x": 0, "highway: 0.5·x + 0.5·F(x)": 0.5, "residual: x + F(x)": 1}
+mixes = {label: propagation.mix_at(position) for label, position in ways.items()}
+show_chains({label: {"shortcut": a, "branch": b} for label, (a, b) in mixes.items()}, top=1e4)
 
 # %%
 checks.check_prediction("half_shortcut", prediction_half)
@@ -400,23 +407,13 @@ widgets.explore_shortcuts()
 # The answer to question 1 is in the figure above: in the middle. Questions 2 and 3 as a figure:
 
 # %%
-settings = {
+without = {"batch_norm": False}
+chains = {
     "0.9·x + F(x), with BN": {"shortcut": 0.9},
-    "x + F(x), without BN": {"batch_norm": False},
-    "0.5·x + 0.5·F(x), without BN": {"shortcut": 0.5, "branch": 0.5, "batch_norm": False},
+    "x + F(x), without BN": without,
+    "0.5·x + 0.5·F(x), without BN": {"shortcut": 0.5, "branch": 0.5} | without,
 }
-fig, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained", sharey=True)
-for ax, (label, setting) in zip(axes, settings.items()):
-    sizes = propagation.chain_signals(**setting)
-    plotting.plot_chain(sizes, ax)
-    ax.set_title(label, fontsize="medium")
-    ax.set_ylim(1e-16, 1e9)
-    if ax is not axes[-1]:
-        ax.get_legend().remove()
-    print(f"{label}: {propagation.describe_chain(sizes)}")
-for ax in axes[1:]:
-    ax.set_ylabel("")
-plt.show()
+show_chains(chains, top=1e9)
 
 # %% [markdown]
 # Question 2: of the direct part, $0.9^{50} \approx 0.005$ is left. The whole gradient is 21, more than with the whole shortcut. Question 3: without BN each residual block doubles the mean square of the signal. After 50 blocks it is about $2^{50}$ times as large, the signal itself tens of millions of times. Halving $x$ and $F$ more than undoes this. Nothing makes up for it now, and signal and gradient vanish together.
