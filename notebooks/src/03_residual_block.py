@@ -347,7 +347,6 @@ import matplotlib.pyplot as plt
 from resnet_edu import plotting, propagation
 
 
-
 def show_chains(chains, top):
     fig, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained", sharey=True)
     for ax, (label, setting) in zip(axes, chains.items()):

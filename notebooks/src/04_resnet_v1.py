@@ -125,7 +125,7 @@ def count_parameters(depth):
     before = 16
     total = conv(3, 3, before) + 4 * before
     for filters in (16, 32, 64):
-        for block in range(n):
+        for _ in range(n):
             total += conv(3, before, filters) + conv(3, filters, filters) + 8 * filters
             if before != filters:
                 total += conv(1, before, filters)
@@ -256,7 +256,9 @@ checks.check_stride_position(mended_v1)
 for name in ("article", "paper"):
     variant = models.VARIANTS[name]
     pooling = "global" if variant.global_pooling else "8×8, then flatten"
-    print(f"{name:7} bias in convolutions: {variant.style.conv_bias!s:5} shortcut: {variant.shortcut:10} pooling: {pooling}")
+    print(
+        f"{name:7} bias in convolutions: {variant.style.conv_bias!s:5} shortcut: {variant.shortcut:10} pooling: {pooling}"
+    )
     print(f"        L2: {variant.style.l2:g}, on the classifier too: {variant.style.l2_on_classifier}")
     print(f"        BN: momentum {variant.style.bn_momentum}, epsilon {variant.style.bn_epsilon}")
 
@@ -318,7 +320,9 @@ for depth, published in article.items():
     print(f"article, depth {depth:3}: published {published:9,}  built {built:9,}  equal: {built == published}")
 for depth, published in paper.items():
     built = trained(models.resnet_v1((32, 32, 3), depth, variant="paper"))
-    print(f"paper,   depth {depth:3}: published {published:>7} M  built {built:9,}  equal: {f'{built / 1e6:.2g}' == published}")
+    print(
+        f"paper,   depth {depth:3}: published {published:>7} M  built {built:9,}  equal: {f'{built / 1e6:.2g}' == published}"
+    )
 
 # %% [markdown]
 # What does such a check show? That kernels, biases, BN and projections are all there, in the right sizes. What does it not show? Where the stride is, in which order BN, ReLU and addition come, and what is connected to what. The bug of exercise 4 adds 272 parameters, those of the block in lesson 3 none. So check more than one property: counts, output sizes, multiply-adds, and the output for known weights. This is what the checks in this course do.

@@ -88,7 +88,6 @@ checks.check_bottleneck(bottleneck)
 # Three stages of $n$ bottlenecks, three layers each, and two layers more: the stem and the classifier. So the depth is $9n + 2$. The stem has 16 filters. In the article's v2 the blocks have 16, 64 and 128 filters inside and 64, 128 and 256 at their output. After the last block comes one more BN and ReLU, because the last addition has none.
 
 # %%
-from matplotlib.figure import Figure
 import matplotlib.pyplot as plt
 from resnet_edu import diagrams
 
@@ -260,7 +259,9 @@ ax.set_title("depth 110, freshly initialized: the gradient behind each block")
 plt.show()
 for name, norms in at_110.items():
     values = list(norms.values())
-    print(f"{name:9} {len(values)} blocks: first {values[0]:9.2g}, last {values[-1]:7.2g}, ratio {values[0] / values[-1]:8.2g}")
+    print(
+        f"{name:9} {len(values)} blocks: first {values[0]:9.2g}, last {values[-1]:7.2g}, ratio {values[0] / values[-1]:8.2g}"
+    )
 
 # %% [markdown]
 # (Plain and v1 have 54 blocks of two layers, v2 has 36 of three.) In the plain network the gradient grows by a factor of millions on its way back. In both residual networks it grows by a factor of some tens, and the curves run nearly parallel. The 54 ReLUs on v1's shortcuts leave hardly a trace. What do they shut?
@@ -296,7 +297,9 @@ print(f"mean of all 54 blocks: {np.mean(open_share):.0%}")
 # %%
 from resnet_edu import widgets
 
-widgets.explore_gradients(x, y, networks=("plain", "resnet_v1", "resnet_v2"), depths=range(20, 111, 18), batch_norm=True)
+widgets.explore_gradients(
+    x, y, networks=("plain", "resnet_v1", "resnet_v2"), depths=range(20, 111, 18), batch_norm=True
+)
 
 # %% [markdown]
 # Without widgets, the answer as a figure:

@@ -5,6 +5,12 @@ import signal
 import threading
 from dataclasses import dataclass
 
+# For what an error's message can contain, a better hint than to look for oneself.
+ERROR_HINTS = {
+    "keyword argument": "Compare the arguments of your function with those in the exercise.",
+    "positional argument": "Compare the arguments of your function with those in the exercise.",
+    "names should be unique": "Two layers got the same name. Build each name from the numbers of stage and block.",
+}
 TIME_LIMIT = 4.0  # seconds for one call of the learner's function
 
 
@@ -39,6 +45,11 @@ class TooSlowError(BaseException):
     """Not an Exception, so that an answer's own `except Exception` does not swallow it."""
 
 
+def error_hint(error, other="Run it by itself, outside the check, to see where."):
+    """Return the hint for an exception of the learner's function, or the `other` one where none is better."""
+    return next((hint for text, hint in ERROR_HINTS.items() if text in str(error)), other)
+
+
 def run(answer, verify, *, hint="Run it by itself, outside the check, to see where."):
     """Turn a verification into a Result: it returns what was right, or raises what was wrong."""
     if answer is None or answer is Ellipsis:
@@ -52,7 +63,9 @@ def run(answer, verify, *, hint="Run it by itself, outside the check, to see whe
     except TooSlowError:
         return Result("wrong", "no answer after many seconds.", "Is there a loop that never ends?")
     except (Exception, SystemExit) as error:
-        return Result("wrong", f"your answer stopped with {type(error).__name__}: {error}", hint)
+        return Result(
+            "wrong", f"your answer stopped with {type(error).__name__}: {error}", error_hint(error, hint)
+        )
 
 
 def call(function, *arguments):

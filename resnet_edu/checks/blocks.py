@@ -147,7 +147,7 @@ SHORTCUT_MISTAKES = [
     (
         {"projection_kernel": 3},
         "the projection has a 3×3 kernel.",
-        "It shall only change the number of channels, pixel by pixel. How large must its kernel be?",
+        "It should only change the number of channels, pixel by pixel. How large must its kernel be?",
     ),
     (
         {"project": "always"},
@@ -172,12 +172,12 @@ SHORTCUT_MISTAKES = [
     (
         {"projection": "project relu"},
         "there is a ReLU on the shortcut, after the projection.",
-        "The shortcut shall pass on negative values too.",
+        "The shortcut should pass on negative values too.",
     ),
     (
         {"shortcut": "relu"},
         "there is a ReLU on the shortcut.",
-        "The shortcut shall pass on negative values too.",
+        "The shortcut should pass on negative values too.",
     ),
     (
         {"strided": ("conv2", "project")},
@@ -538,7 +538,7 @@ def _remedy(case):
             return (
                 "The shortcut has another number of channels than the branch. Which convolution can change that?"
             )
-        return "The shortcut must get the branch's size. Which convolutions of the block must have the stride?"
+        return "Here the stride changes the shape. Does your shortcut follow it, also where the channels agree?"
 
     return remedy
 

@@ -133,7 +133,7 @@ def _of_the_head(head):
     return [
         (
             {"head": f"{head}average dense"},
-            "the output is no probabilities: the classifier has no softmax.",
+            "the outputs are not probabilities: the classifier has no softmax.",
             "The last layer's activation makes the values positive, with the sum 1.",
         ),
         (
@@ -221,7 +221,7 @@ RESNET_V2 = Exercise(V2, V2_MISTAKES, layers=3, larger=2, wrong_depths=(12, 14),
 
 def check_resnet_v1(answer):
     """Check `build(input_shape, depth, num_classes=10)`: the article's ResNet v1, of depth 6n + 2."""
-    return _check(answer, RESNET_V1, "Right: at depth 20 it has {parameters:,} parameters.")
+    return _check(answer, RESNET_V1, "Right: at depth 20 it has {parameters:,} parameters{remark}.")
 
 
 def check_stride_position(answer):
@@ -233,7 +233,7 @@ def check_stride_position(answer):
 
 def check_resnet_v2(answer):
     """Check `build(input_shape, depth, num_classes=10)`: the article's ResNet v2, of depth 9n + 2."""
-    return _check(answer, RESNET_V2, "Right: at depth 20 it has {parameters:,} parameters.")
+    return _check(answer, RESNET_V2, "Right: at depth 20 it has {parameters:,} parameters{remark}.")
 
 
 def check_projection(answer):
@@ -251,7 +251,9 @@ def _check(answer, exercise, success):
         for depth in exercise.wrong_depths:
             _refuses(answer, depth, exercise)
         parameters = sum(math.prod(w.shape) for recorded in large.calls for w in recorded.layer.weights)
-        return success.format(parameters=parameters, mega=_multiply_adds(large.calls) / 1e6)
+        without = any(recorded.kind == "conv" and not recorded.layer.use_bias for recorded in large.calls)
+        remark = ", as its convolutions have no biases (the article's have)" if without else ""
+        return success.format(parameters=parameters, remark=remark, mega=_multiply_adds(large.calls) / 1e6)
 
     return run(answer, verify)
 

@@ -20,7 +20,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from resnet_edu.checks.answers import NothingReturnedError, TooSlowError, WrongAnswerError, call, time_limit, wrong
+from resnet_edu.checks.answers import (
+    NothingReturnedError,
+    TooSlowError,
+    WrongAnswerError,
+    call,
+    error_hint,
+    time_limit,
+    wrong,
+)
 
 RUN_LIMIT = 20.0  # seconds for one call of the learner's network; a first call also compiles
 TOLERANCE = 0.01  # of the largest value: far below any mistake, far above the rounding of a GPU
@@ -378,10 +386,7 @@ def _understandable(shown, remedy=None):
                 f"{shown} makes the maps smaller than a layer's window: {text}",
                 "How often do the maps get smaller, and how often should they?",
             )
-        wrong(
-            f"{shown} stopped with {type(error).__name__}: {text}",
-            "Run it by itself, outside the check, to see where.",
-        )
+        wrong(f"{shown} stopped with {type(error).__name__}: {text}", error_hint(error))
 
 
 def _first_line(error):
