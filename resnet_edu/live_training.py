@@ -1,5 +1,6 @@
 """Several networks trained side by side, in the background, with a chart that grows and a Stop that works."""
 
+import asyncio
 import html
 import threading
 
@@ -15,7 +16,7 @@ def train_side_by_side(builders, x, y, *, epochs, seed=0, **options):
     """Start to train networks on `x` and `y`, in turns of one epoch each, and return the panel that shows it.
 
     `builders` is `{label: function from seed to model}`; `options` go to `training.train_epochs`. A cell that
-    ends in the panel shows it; `panel.wait()` returns the histories when training is over.
+    ends in the panel shows it; `await panel.finished()` gives the histories when training is over.
     """
     panel = TrainingPanel(builders, x, y, epochs=epochs, options=options)
     panel.start(seed)
@@ -55,16 +56,16 @@ class TrainingPanel(Panel):
         self._stop_asked.set()
         self._say("stopping after the batch in hand …")
 
-    def wait(self):
+    async def finished(self):
         """Wait until training is over and return `{label: [figures of each epoch]}`.
 
-        Interrupting the kernel stops the training, and what it has so far is returned. An error of the training is
-        raised here.
+        While a cell awaits this, the kernel goes on to serve the buttons. Interrupting the kernel stops the
+        training, and what it has so far is returned. An error of the training is raised here.
         """
         try:
             while self._thread.is_alive():  # Run puts another thread in its place
-                self._thread.join(0.1)
-        except KeyboardInterrupt:
+                await asyncio.sleep(0.1)
+        except (KeyboardInterrupt, asyncio.CancelledError):  # what becomes of an interrupt depends on the kernel
             self.stop()
             self._thread.join()
         if self._error is not None:

@@ -1,6 +1,6 @@
 """Training in the background: it goes on, stops, starts again, and says what went wrong."""
 
-import threading
+import asyncio
 import time
 
 import pytest
@@ -27,7 +27,7 @@ def texts(panel):
 
 def test_all_networks_are_trained_and_drawn(digits):
     panel = start(digits)
-    histories = panel.wait()
+    histories = asyncio.run(panel.finished())
     assert {label: len(history) for label, history in histories.items()} == {"plain": 2, "residual": 2}
     assert set(panel.models) == {"plain", "residual"}
     assert live_training.describe_histories(histories) in texts(panel)
@@ -41,7 +41,7 @@ def test_stop_keeps_what_is_there(digits):
         time.sleep(0.05)
     asked = time.monotonic()
     panel.children[0].children[0].click()
-    histories = panel.wait()
+    histories = asyncio.run(panel.finished())
     assert time.monotonic() - asked < 5
     assert 1 <= len(histories["residual"]) < 500
     assert "stopped in epoch" in texts(panel)
@@ -55,7 +55,7 @@ def test_run_again_takes_the_place_of_a_training_that_runs(digits):
     while not panel.models:
         time.sleep(0.01)
     assert not thread.is_alive(), "two trainings run beside each other"
-    histories = panel.wait()
+    histories = asyncio.run(panel.finished())
     assert histories is not first
     assert len(histories["residual"]) == 1
     assert "seed 1" in texts(panel)
@@ -64,23 +64,23 @@ def test_run_again_takes_the_place_of_a_training_that_runs(digits):
     assert len(first["plain"]) == before, "the first training still runs"
 
 
-def test_an_interrupt_stops_and_returns(digits, monkeypatch):
+def test_an_interrupt_stops_and_returns(digits):
     panel = start(digits, epochs=500)
-    join = threading.Thread.join
 
-    def interrupted(thread, timeout=None):
-        if timeout is not None:
-            raise KeyboardInterrupt
-        join(thread)
+    async def interrupted():
+        waiting = asyncio.create_task(panel.finished())
+        await asyncio.sleep(0.3)
+        waiting.cancel()  # what ipykernel makes of an interrupt
+        return await waiting
 
-    monkeypatch.setattr(threading.Thread, "join", interrupted)
-    assert set(panel.wait()) == {"plain", "residual"}
+    assert set(asyncio.run(interrupted())) == {"plain", "residual"}
+    assert "stopped in epoch" in texts(panel)
 
 
 def test_a_failure_is_shown_and_raised(digits):
     panel = live_training.train_side_by_side({"none": lambda seed: 1 / 0}, *digits, epochs=1)
     with pytest.raises(ZeroDivisionError):
-        panel.wait()
+        asyncio.run(panel.finished())
     assert "The training failed: ZeroDivisionError" in texts(panel)
 
 

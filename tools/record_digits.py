@@ -44,6 +44,18 @@ EXPERIMENTS = {
             epochs=[EPOCHS],
         ),
     ),
+    "digits_no_l2": (
+        "the half of digits_causal without batch normalization again, without the L2 term in the loss",
+        _settings(
+            network=["plain", "residual"],
+            batch_norm=[False],
+            initializer=["he_normal", TINY],
+            depth=[8, 20, 32, 44, 56],
+            seed=range(3),
+            l2=[0.0],
+            epochs=[EPOCHS],
+        ),
+    ),
     "digits_orders": (
         "ResNet v1 with the operations of its blocks in other orders",
         _settings(

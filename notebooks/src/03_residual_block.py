@@ -175,7 +175,7 @@ for option, shortcut in zip("ABC", ("padding", "projection", "projection_all")):
     print(f"option {option}: {count:,} parameters")
 
 # %% [markdown]
-# What do they bring? For ResNet-34 on ImageNet the paper reports top-1 errors of 25.03 % (A), 24.52 % (B) and 24.19 % (C), and 28.54 % for the plain network (table 3). The step from no shortcut to any of them is large, the steps between them are small. So projections are not what makes a ResNet work. In section 7 you will see that in a deeper network a projection in *every* block does harm. The paper uses A on CIFAR-10. The article that this course follows uses B.
+# What do they bring? For ResNet-34 on ImageNet the paper reports top-1 errors of 25.03 % (A), 24.52 % (B) and 24.19 % (C), and 28.54 % for the plain network (table 3). The step from no shortcut to any of them is large, the steps between them are small. So projections are not what makes a ResNet work. In section 7 you will see that in a deeper network a projection in *every* block does harm. The paper uses A on CIFAR-10. The article that this course grew out of, a tutorial on the Keras example for CIFAR-10, uses B.
 #
 # ### Exercise 2 · Make the shortcut fit (medium, 15 minutes)
 #
@@ -274,6 +274,13 @@ def mended_block(x, filters):
 
 
 checks.check_relu_position(mended_block)
+
+# %% [markdown]
+# <details><summary>Hint: where do I start?</summary>
+#
+# Compare the smallest change of both blocks. The broken one never goes below 0. Which operation makes all its values positive or zero, and what comes right after it?
+#
+# </details>
 
 # %% [markdown]
 # He et al. (2016, table 2) trained this variant, ReLU before the addition, with 110 layers: 7.84 % error on CIFAR-10, against 6.61 % of the original block.
@@ -432,6 +439,13 @@ def passed_on(scale, blocks):
 checks.check_passed_on(passed_on)
 
 # %% [markdown]
+# <details><summary>Hint: one block at a time</summary>
+#
+# One shortcut passes on `scale` times the gradient. What do two in a row pass on?
+#
+# </details>
+
+# %% [markdown]
 # ## What to take along
 #
 # - A residual block computes a change to its input. If its branch is zero, it does nothing.
@@ -441,4 +455,4 @@ checks.check_passed_on(passed_on)
 #
 # **Next:** lesson 4 stacks these blocks into ResNet v1 and counts every parameter and multiplication.
 #
-# **Sources:** He et al. 2015b, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · He et al. 2016, [Identity Mappings in Deep Residual Networks](https://arxiv.org/abs/1603.05027) · Srivastava, Greff and Schmidhuber 2015, [Highway Networks](https://arxiv.org/abs/1505.00387) · Goyal et al. 2017, [Accurate, Large Minibatch SGD](https://arxiv.org/abs/1706.02677).
+# **Sources:** He et al. 2015b, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · He et al. 2016, [Identity Mappings in Deep Residual Networks](https://arxiv.org/abs/1603.05027) · Srivastava, Greff and Schmidhuber 2015, [Highway Networks](https://arxiv.org/abs/1505.00387) · Goyal et al. 2017, [Accurate, Large Minibatch SGD](https://arxiv.org/abs/1706.02677) · the Keras example: [cifar10_resnet.py](https://github.com/keras-team/keras/blob/334df8d5069bbed0763c08e7a6a89880adac39c5/examples/cifar10_resnet.py).

@@ -250,7 +250,7 @@ checks.check_stride_position(mended_v1)
 # %% [markdown]
 # ## 6. The article's network and the paper's
 #
-# Two networks go by the name of ResNet v1. This course builds the one of the article, the well-known Keras example. The paper's differs in five things. In `resnet_edu.models` they are data, two entries of one table:
+# Two networks go by the name of ResNet v1. This course builds the one of the article it grew out of, a tutorial on the Keras example for CIFAR-10. The paper's differs in five things. In `resnet_edu.models` they are data, two entries of one table:
 
 # %% tags=["nbval-check-output"]
 for name in ("article", "paper"):
@@ -337,4 +337,4 @@ for depth, published in paper.items():
 #
 # **Next:** lesson 5 moves the ReLU and builds ResNet v2.
 #
-# **Sources:** He et al. 2015b, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · Simonyan and Zisserman 2014, [Very Deep Convolutional Networks](https://arxiv.org/abs/1409.1556).
+# **Sources:** He et al. 2015b, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · Simonyan and Zisserman 2014, [Very Deep Convolutional Networks](https://arxiv.org/abs/1409.1556) · the Keras example: [cifar10_resnet.py](https://github.com/keras-team/keras/blob/334df8d5069bbed0763c08e7a6a89880adac39c5/examples/cifar10_resnet.py).
