@@ -64,12 +64,19 @@ def test_each_recorded_run_is_complete(name):
         assert {len(norms) for norms in row["norms"].values()} == {row["depth"] - 1}
 
 
+# The two random number generators differ, so a seed means other weights on JAX.
+on_the_recorded_backend = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="the runs were recorded on TensorFlow"
+)
+
+
 @pytest.fixture(scope="module")
 def recorded_digits():
     (x, y), _ = data.load_digits()
     return ((x - x.mean()) / 255).astype("float32"), y
 
 
+@on_the_recorded_backend
 def test_recorded_norms_are_those_of_a_fresh_network(recorded_digits):
     x, y = recorded_digits
     for row in runs.select_rows(runs.load_run("digits_causal"), depth=20, seed=1):
@@ -91,6 +98,7 @@ def test_recorded_norms_are_those_of_a_fresh_network(recorded_digits):
         np.testing.assert_allclose(row["norms"]["0"], expected, rtol=0.1)
 
 
+@on_the_recorded_backend
 def test_a_recorded_training_can_be_done_again():
     (x, y), _ = data.load_digits()
     x = ((x - x.mean()) / 255).astype("float32")

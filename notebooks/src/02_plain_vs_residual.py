@@ -316,7 +316,7 @@ for depth in (20, 32, 44, 56):
             print(f"depth {depth}, {network:8} {'He' if start == 'he_normal' else 'tiny':4}   {shown}")
 
 # %% [markdown]
-# NO_L2_TEXT
+# At depths 44 and 56 nothing changes: the networks that guess go on guessing. At the border it matters. At depth 32 two seeds of the plain network learn instead of one, and at depth 20 tiny weights with shortcuts make a start. So the L2 term makes it worse, but a vanished level is enough by itself.
 #
 # So vanishing gradients do explain failures without BN. They do not explain why plain-56 fails with BN: its gradients grow towards the input. Among the networks with BN and He weights, a larger ratio goes with worse learning. Whether this growth is a cause, our data cannot tell.
 #

@@ -28,7 +28,7 @@
 #
 # $$x_L = x_l + \sum_{i=l}^{L-1} F_i(x_i), \qquad \frac{\partial\,\text{loss}}{\partial x_l} = \frac{\partial\,\text{loss}}{\partial x_L}\left(I + \frac{\partial}{\partial x_l}\sum_{i=l}^{L-1} F_i(x_i)\right).$$
 #
-# The gradient at the end arrives at block $l$ unchanged, plus something. In v1 these formulas hold only where all ReLUs in between are open.
+# The gradient at the end arrives at block $l$ unchanged, and a second term is added. In v1 these formulas hold only where all ReLUs in between are open.
 
 # %% [markdown]
 # ## 2. The bottleneck
@@ -47,7 +47,7 @@ for name, output in [("two 3×3", two_layers), ("1×1, 3×3, 1×1", three_layers
     print(f"{name:15} {parameters:7,} parameters {multiply_adds / 1e6:6.1f} million multiply-adds")
 
 # %% [markdown]
-# So for the same cost there can be many more layers, with more ReLUs in between.
+# The 3 × 3 convolution sees 16 channels instead of 64. So for the same cost there can be many more layers.
 #
 # ### Exercise 1 · Write the bottleneck (medium, 20 minutes)
 #
@@ -78,7 +78,7 @@ checks.check_bottleneck(bottleneck)
 # %% [markdown]
 # <details><summary>Hint: the check says that the shortcut comes from the wrong place</summary>
 #
-# In the network that we build, the article's, it is `x` as it came in. (The paper takes the signal after the first BN and ReLU there. Both work; the check wants the article's.)
+# In the network that we build, the article's (lesson 3), it is `x` as it came in. (The paper takes the signal after the first BN and ReLU there. Both work; the check wants the article's.)
 #
 # </details>
 
@@ -209,7 +209,7 @@ checks.check_resnet_v2(build_v2)
 # %% [markdown]
 # ## 4. The clean path, measured: predict first
 #
-# ResNet v1 and v2 with 110 layers, freshly initialized. In v1 the gradient passes 54 ReLUs on its way back along the shortcuts, in v2 none. How does the gradient norm at the **first convolution** compare?
+# ResNet v1 and v2 with 110 layers, freshly initialized. In v1 a ReLU follows each of the 54 additions, in v2 none does. How does the gradient norm at the **first convolution** compare?
 #
 # - `"a"`: v1's has vanished, it is far below v2's
 # - `"b"`: v1's is larger than v2's
@@ -238,7 +238,7 @@ checks.check_prediction("first_gradient_v2", prediction_v2)
 # %% [markdown]
 # Neither vanishes, neither explodes. The gradient at v1's first convolution is several times *larger* than at v2's, and from last to first it grows *less* in v1. If clean shortcuts were needed for a gradient of healthy size, v1 would be in trouble here. It is not. Why?
 #
-# The norm for a kernel contains the activations that enter the layer. So let us look at the gradient of the signal itself, $\partial\,\text{loss}/\partial x_l$, behind every block: `signal_gradient_norms` measures it.
+# The norm for a kernel contains the activations that enter the layer, and the last convolutions also differ in shape. So let us look at the gradient of the signal itself, $\partial\,\text{loss}/\partial x_l$, behind every block: `signal_gradient_norms` measures it.
 
 # %%
 import numpy as np
@@ -271,21 +271,24 @@ for name, norms in at_110.items():
     )
 
 # %% [markdown]
-# (Plain and v1 have 54 blocks of two layers, v2 has 36 of three.) In the plain network the gradient grows by a factor of millions on its way back. In both residual networks it grows by a factor of some tens, and the curves run nearly parallel. The 54 ReLUs on v1's shortcuts leave hardly a trace. What do they shut?
+# Plain and v1 have 54 blocks of two layers, v2 has 36 of three, so its curve ends earlier. In the plain network the gradient grows by a factor of millions on its way back. In both residual networks it grows by a factor of some tens. The 54 ReLUs on v1's shortcuts do not make the gradient vanish. How much do they shut? Of each stage of v1, we print how many of the values are above 0 after an addition, and how many are above 0 after **every** addition of the stage:
 
 # %%
 from keras import ops
 
 v1 = models.resnet_v1((8, 8, 1), 110, seed=0)
-additions = [layer for layer in v1.layers if layer.name.endswith("_add")]
-sums = Model(v1.input, [layer.output for layer in additions])({"images": x}, training=True)
-open_share = [float(ops.mean(ops.cast(value > 0, "float32"))) for value in sums]
-for number in (1, 2, 6, 11, 18):
-    print(f"stage 1, block {number:2}: {open_share[number - 1]:4.0%} of the values above 0 after the addition")
-print(f"mean of all 54 blocks: {np.mean(open_share):.0%}")
+for stage in (1, 2, 3):
+    ends = [layer.output for layer in v1.layers if layer.name.endswith("_add") and f"stage{stage}" in layer.name]
+    sums = Model(v1.input, ends)(x, training=True)
+    is_open = np.array([ops.convert_to_numpy(value) > 0 for value in sums])
+    every, independent = is_open.all(axis=0).mean(), np.prod(is_open.mean(axis=(1, 2, 3, 4)))
+    print(
+        f"stage {stage}, {len(is_open)} additions: open on average {is_open.mean():.0%}, "
+        f"open every time {every:.0%} (by chance it would be {independent:.0%})"
+    )
 
 # %% [markdown]
-# Each block adds a branch with mean 0 to a signal that a ReLU has made positive. The signal grows from block to block, and the branch is soon too small to make the sum negative. So most ReLUs on the shortcuts are open, and v1's shortcut is *nearly* clean without anyone asking for it.
+# Each block adds a branch with mean 0 to a signal that a ReLU has made positive. The signal grows from block to block, and the branch makes the sum negative less and less often. In one block about four fifths of the ReLUs are open. Much the same positions stay open from block to block, so that a fifth to a third of the direct paths lead through a whole stage. Far more than by chance, and far from all: v1's direct path is narrowed, not shut. And the branches carry gradient, too, as lesson 3 has shown. He et al. (2016, section 4.2) give the same reading of trained networks: with 164 layers the effect of these ReLUs is not severe, with 1000 they cut more often.
 #
 # What is pre-activation good for, then? He et al. (2016) report these errors on CIFAR-10:
 #
@@ -295,7 +298,7 @@ print(f"mean of all 54 blocks: {np.mean(open_share):.0%}")
 # | 164, bottlenecks | 5.93 % | 5.46 % |
 # | 1001, bottlenecks | 7.61 % | 4.92 % |
 #
-# At 110 layers the gain is a quarter of a point. At 1001 layers it is large. The authors name two reasons: easier optimization, visible above all at 1001 layers, and better regularization by the BN in front of each branch. The gradient at the start, which we have measured, is not where the difference lies at depth 110.
+# (Table 3; medians of five runs. Single runs of ResNet-110 differ by about ± 0.16 points, He et al. 2015b, so a gain of 0.24 is small.) At 1001 layers the gain is large. The authors name two reasons: easier optimization, visible above all at 1001 layers, and better regularization by the BN in front of each branch. The size of the gradient at the start does not explain the difference at depth 110. Our comparison of it was not a fair one, because v2 has other blocks and more filters. Section 5 compares equal blocks, with much the same result.
 #
 # ### Explore
 #
@@ -314,23 +317,26 @@ widgets.explore_gradients(
 # %%
 from resnet_edu.gradients import describe_norms, fresh_gradient_norms
 
-without_bn = {
-    name: select_convolutions(fresh_gradient_norms(x, y, depth=56, network=network, batch_norm=False))
-    for name, network in [("ResNet v1", "resnet_v1"), ("ResNet v2", "resnet_v2")]
+shown = {
+    f"ResNet v{version}, {label}": select_convolutions(
+        fresh_gradient_norms(x, y, depth=56, network=f"resnet_v{version}", batch_norm=batch_norm)
+    )
+    for label, batch_norm in [("BN", True), ("no BN", False)]
+    for version in (1, 2)
 }
 fig, ax = plt.subplots(figsize=(9, 3.5), layout="constrained")
-plotting.plot_gradient_norms(without_bn, ax)
-ax.set_title("depth 56, no normalization")
+plotting.plot_gradient_norms(shown, ax)
+ax.set_title("depth 56, with and without normalization")
 plt.show()
-for name, norms in without_bn.items():
+for name, norms in shown.items():
     print(f"{name}: {describe_norms(norms)}")
 
 # %% [markdown]
-# A clean shortcut does not replace normalization. Without BN both networks have gradients in the hundreds: each block adds its branch to the signal, and nothing holds the sum down.
+# A clean shortcut does not replace normalization. Without BN the median gradient is hundreds of times as large, in v1 and in v2: each block adds its branch to the signal, and nothing holds the sum down. (v2's curve goes up and down by threes, 1 × 1, 3 × 3, 1 × 1: the kernels have different sizes.)
 #
 # ## 5. Orders of operations
 #
-# If the ReLU can move, other orders can be tried. He et al. (2016, figure 4) compare five, with two-layer blocks. `blocks.ORDERS` holds the four others than the original as data: what stands before the first convolution, between the two, after the second, and after the addition.
+# If the ReLU can move, other orders can be tried. He et al. (2016, figure 4) compare five, in ResNet-110 with two-layer blocks and in ResNet-164 with bottlenecks. We take the two-layer blocks. `blocks.ORDERS` holds the other four orders as data: what stands before the first convolution, between the two, after the second, and after the addition.
 
 # %% tags=["nbval-check-output"]
 for name, order in blocks.ORDERS.items():
@@ -351,23 +357,22 @@ def spread(order, depth, read, form):
     return f"{min(values):{form}} to {max(values):{form}}"
 
 
-print("lowest to highest of three seeds    training accuracy after        gradient norm before training,")
-print("                      depth 56, 8 epochs   depth 110, 2   depth 110, 8   first / last, depth 110")
+columns = {
+    "56, epoch 8": (56, lambda row: row["accuracy"][7], ".2f"),
+    "110, epoch 2": (110, lambda row: row["accuracy"][1], ".2f"),
+    "110, epoch 8": (110, lambda row: row["accuracy"][7], ".2f"),
+    "110, first/last": (110, lambda row: row["norms"]["0"][0] / row["norms"]["0"][-1], ".0f"),
+}
+print("training accuracy, and gradient norm first / last before training; lowest to highest of three seeds")
+print(f"{'order':25}", *(f"{title:>15}" for title in columns))
 for order in orders:
-    print(
-        f"{order:25}",
-        spread(order, 56, lambda row: row["accuracy"][7], ".2f"),
-        spread(order, 110, lambda row: row["accuracy"][1], ".2f"),
-        spread(order, 110, lambda row: row["accuracy"][7], ".2f"),
-        spread(order, 110, lambda row: row["norms"]["0"][0] / row["norms"]["0"][-1], ".0f"),
-        sep="   ",
-    )
+    print(f"{order:25}", *(f"{spread(order, *column):>15}" for column in columns.values()))
 print(runs.describe_run(recorded))
 
 # %% [markdown]
-# One order fails: BN after the addition. It stands on the shortcut, rescales the signal in every block, and so takes away what the shortcut kept. Its gradient grows towards the input, as in a plain network, and at depth 110 it hardly learns in eight epochs. The four orders without BN on the shortcut fit everything. After two epochs at depth 110, the three that leave the shortcut free of all operations are ahead of the original.
+# (The gradient norms are those of the kernels.) One order is far slower: BN after the addition. It stands on the shortcut and rescales the signal in every block. Its gradient grows towards the input, at depth 110 by a factor of hundreds. At depth 56 it still learns, at depth 110 hardly in eight epochs. The four orders without BN on the shortcut fit nearly every image. After two epochs at depth 110, the three that leave the shortcut free of all operations are ahead of the original, full pre-activation most of all.
 #
-# What does He et al. (2016, table 2) report, for ResNet-110 on CIFAR-10? Error on the test images: BN after addition 8.17 %, ReLU before addition 7.84 %, original 6.61 %, ReLU-only pre-activation 6.71 %, full pre-activation 6.37 %. The worst order is the same. The others our small task cannot rank: they all end at 1.00 on the training images. That the ReLU before the addition costs a point on new images does not show in the training accuracy of a short run.
+# What do He et al. (2016, table 2) report for ResNet-110 on CIFAR-10? Error on the test images: BN after addition 8.17 %, ReLU before addition 7.84 %, original 6.61 %, ReLU-only pre-activation 6.71 %, full pre-activation 6.37 %. The worst order is the same. The others our small task cannot rank: they all end at 0.998 or more on the training images. That the ReLU before the addition costs 1.2 points against the original, on new images, does not show in the training accuracy of a short run.
 #
 # ## 6. Compare fairly
 #
@@ -381,7 +386,7 @@ for variant in ("article", "paper"):
 print(f"v1-110, article: {models.resnet_v1((32, 32, 3), 110).count_params():9,} parameters")
 
 # %% [markdown]
-# The article's v2 is wider inside than the paper's, 16, 64 and 128 filters instead of 16, 32 and 64. This makes it about 2.9 times as large, and about 1.9 times as large as the article's v1 of the same depth. The half point compares two networks that differ in the order of operations, in the kind of block, and in size. It says nothing about any of the three alone. The paper compares pre-activation with the original order in networks of the same size, and there the gain at 110 layers is 0.24 points.
+# The article's v2 is wider inside than the paper's, 16, 64 and 128 filters instead of 16, 32 and 64. This makes it about 2.9 times as large, and about 1.9 times as large as the article's v1 of the same depth. The half point compares two networks that differ in the order of operations, in the kind of block, and in size. It says nothing about any of the three alone. The paper compares pre-activation with the original order in networks of the same size, and there the gain at 110 layers is 0.24 points. The article gives no spread of its runs.
 #
 # ### Exercise 4 · An equal budget (easy, 10 minutes)
 #
@@ -401,9 +406,9 @@ checks.check_fair_depth(fair_depth)
 # %% [markdown]
 # ## What to take along
 #
-# - Pre-activation puts BN and ReLU before each convolution and nothing after the addition. The shortcut is then clean over the whole network.
-# - At the start of training, v1's gradient at depth 110 is as healthy as v2's, because the ReLUs on its shortcuts are mostly open. The gain of v2 appears in training, and above all at 1001 layers.
-# - A bottleneck does the 3 × 3 convolution on few channels, and so affords more layers.
+# - Pre-activation puts BN and ReLU before each convolution and nothing after the addition. The shortcut is then clean within each stage.
+# - At the start of training, v1's gradient at depth 110 does not vanish, either. In each block about four fifths of the ReLUs on its shortcuts are open, and the branches carry gradient too. The gain of v2 appears in training, and above all at 1001 layers.
+# - A bottleneck does the 3 × 3 convolution on few channels, and so allows more layers for the same cost.
 # - Before you compare accuracies, count parameters. The article's v2 is 2.9 times as large as the paper's.
 #
 # **Next:** lesson 6 trains these networks on CIFAR-10.

@@ -74,7 +74,7 @@ PREDICTIONS = {
         "c": (True, "That is what happens: a quarter of the pixels, times four times the weights."),
     },
     "first_gradient_v2": {
-        "a": (False, "No: v1's gradient arrives, through all its ReLUs. Compare the first column."),
+        "a": (False, "No: v1's gradient has not vanished. Compare the first column."),
         "b": (True, "That is what happens: several times larger. The text below asks why."),
         "c": (False, "No: the two differ by much more than the seeds do."),
         "d": (False, "No: both are of moderate size, and v2's is the smaller one."),

@@ -66,7 +66,7 @@ WRONG = {
         (1, "not one of the options"),
     ],
     functools.partial(checks.check_prediction, "first_gradient_v2"): [
-        ("a", "gradient arrives"),
+        ("a", "has not vanished"),
         ("c", "more than the seeds do"),
         ("d", "v2's is the smaller one"),
         ("v1", "not one of the options"),
