@@ -65,7 +65,7 @@ histories = await panel.finished()
 fig, ax = plt.subplots(figsize=(8, 3.5), layout="constrained")
 plotting.plot_accuracies(histories, ax)
 ax.axhline(0.1, color="0.5", linestyle="--", linewidth=1)
-ax.annotate("chance", (1, 0.11), xycoords=("axes fraction", "data"), color="0.4", ha="right", va="bottom")
+ax.annotate("chance", (0.99, 0.08), xycoords=("axes fraction", "data"), color="0.4", ha="right", va="top")
 plt.show()
 print(live_training.describe_histories(histories))
 
