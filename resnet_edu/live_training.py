@@ -1,4 +1,4 @@
-"""Several networks trained side by side, in the background, with a chart that grows and a Stop that works."""
+"""Several networks trained in the background, in one chart that grows, with a Stop that works."""
 
 import asyncio
 import html
@@ -13,7 +13,7 @@ from resnet_edu.widgets import WRAP, Panel, as_html
 
 
 def train_side_by_side(builders, x, y, *, epochs, seed=0, **options):
-    """Start to train networks on `x` and `y`, in turns of one epoch each, and return the panel that shows it.
+    """Start to train networks on `x` and `y`, one after the other, and return the panel that shows them together.
 
     `builders` is `{label: function from seed to model}`; `options` go to `training.train_epochs`. A cell that
     ends in the panel shows it; `await panel.finished()` gives the histories when training is over.
@@ -85,19 +85,18 @@ class TrainingPanel(Panel):
 
     def _train(self, stop_asked, models, histories):
         self._draw(histories)
-        trainings = {}
-        for label, build in self._builders.items():
-            models[label] = build(self._seed)
-            trainings[label] = train_epochs(
-                models[label],
+        models |= {label: build(self._seed) for label, build in self._builders.items()}
+        # Not in turns: two compiled steps of 56 layers at once would need more memory than Binder gives.
+        for label, model in models.items():
+            training = train_epochs(
+                model,
                 *self._data,
                 epochs=self._epochs,
                 seed=self._seed,
                 should_stop=stop_asked.is_set,
                 **self._options,
             )
-        for epoch in range(1, self._epochs + 1):
-            for label, training in trainings.items():
+            for epoch in range(1, self._epochs + 1):
                 compiling = ", which first compiles the training step" if epoch == 1 else ""
                 self._say(f"seed {self._seed}, epoch {epoch} of {self._epochs}: {label}{compiling} …")
                 figures = next(training, None)
@@ -106,6 +105,7 @@ class TrainingPanel(Panel):
                     return
                 histories[label].append(figures)
                 self._draw(histories)
+            training.close()
         self._say(f"done: {self._epochs} epochs, seed {self._seed}")
 
     def _say(self, text):

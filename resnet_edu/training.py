@@ -1,5 +1,6 @@
 """Training, one epoch at a time."""
 
+import gc
 import os
 
 import keras
@@ -38,14 +39,19 @@ def train_epochs(model, x, y, *, epochs, batch_size=64, learning_rate=1e-3, seed
         on_train_batch_end=lambda batch, logs: setattr(model, "stop_training", should_stop())
     )
     rng = np.random.default_rng(seed)
-    for _ in range(epochs):
-        order = rng.permutation(len(x))[: len(x) // batch_size * batch_size]
-        fitted = model.fit(
-            x[order], y[order], batch_size=batch_size, shuffle=False, verbose=0, callbacks=[stopper]
-        )
-        if should_stop():
-            return
-        yield {name: values[0] for name, values in fitted.history.items()}
+    try:
+        for _ in range(epochs):
+            order = rng.permutation(len(x))[: len(x) // batch_size * batch_size]
+            fitted = model.fit(
+                x[order], y[order], batch_size=batch_size, shuffle=False, verbose=0, callbacks=[stopper]
+            )
+            if should_stop():
+                return
+            yield {name: values[0] for name, values in fitted.history.items()}
+    finally:
+        # The compiled steps of a deep network take hundreds of megabytes, and the next network needs them.
+        model.train_function = model.test_function = None
+        gc.collect()
 
 
 def record_training(model, x, y, *, epochs, measure_at=(), **options):

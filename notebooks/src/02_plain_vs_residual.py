@@ -46,7 +46,7 @@ for name, build in builders.items():
 prediction_depth = "c"  ### SOLUTION
 
 # %% [markdown]
-# The three networks now train in turns, one epoch each. *Stop* ends the training after the current batch, *Run again* starts again with other random weights. Before its first epoch a deep network is compiled, which takes longer than an epoch.
+# The three networks now train one after the other. *Stop* ends the training after the current batch, *Run again* starts again with other random weights. Before its first epoch a deep network is compiled, which takes longer than an epoch.
 
 # %%
 from resnet_edu import live_training, training
