@@ -148,9 +148,9 @@ except ValueError as error:
 # | 0 · Start here | this page | 15 min | 10 s |
 # | [1 · Vanishing gradients](01_vanishing_gradients.ipynb) | measure the gradient of every layer; see it vanish, explode and grow | 90 min | 20 s |
 # | [2 · Plain against residual](02_plain_vs_residual.ipynb) | watch a deep plain network fail, and test the usual explanation | 90 min | 2 min |
-# | [3 · The residual block](03_residual_block.ipynb) | build the block; follow signal and gradient through 50 of them | 100 min | 20 s |
-# | [4 · ResNet v1](04_resnet_v1.ipynb) | build the network, count its cost, hunt a bug | 100 min | 20 s |
-# | [5 · ResNet v2](05_resnet_v2.ipynb) | move the ReLU, build the bottleneck, compare with v1 | 100 min | 60 s |
+# | [3 · The residual block](03_residual_block.ipynb) | build the block; follow signal and gradient through 50 of them | 100 min | 10 s |
+# | [4 · ResNet v1](04_resnet_v1.ipynb) | build the network, count its cost, hunt a bug | 100 min | 15 s |
+# | [5 · ResNet v2](05_resnet_v2.ipynb) | move the ReLU, build the bottleneck, compare with v1 | 100 min | 50 s |
 #
 # The last column was measured (`benchmarks/lessons.md` has the machine and the memory each lesson needs). More lessons follow: training on CIFAR-10, a look inside trained networks, and the large networks for ImageNet.
 #

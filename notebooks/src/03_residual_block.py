@@ -7,7 +7,7 @@
 #
 # **You need** lessons 1 and 2, and Keras' functional style: layers are called on tensors. No GPU, no download.
 #
-# **Time:** about 100 minutes with the exercises. All cells together run in about 30 seconds on two CPU cores.
+# **Time:** about 100 minutes with the exercises. All cells together run in about 10 seconds on two CPU cores.
 
 # %% [markdown]
 # ## 1. What if a layer should do nothing?

@@ -7,7 +7,7 @@
 #
 # **You need** lesson 3. No GPU, no download.
 #
-# **Time:** about 100 minutes with the exercises. All cells together run in about 25 seconds on two CPU cores.
+# **Time:** about 100 minutes with the exercises. All cells together run in about 15 seconds on two CPU cores.
 
 # %% [markdown]
 # ## 1. From the block to the network
