@@ -7,7 +7,7 @@ paper differ in nothing but such a style and the kind of shortcut. Layers are na
 """
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 from keras import layers, ops, regularizers
@@ -58,8 +58,11 @@ def seeded_initializer(initializer, seed, name):
     return initializer.__class__.from_config(config)
 
 
-def conv(x, filters, *, kernel_size=3, stride=1, style=ARTICLE, name):
-    """Convolve `(b, h, w, c)` to `(b, ⌈h/stride⌉, ⌈w/stride⌉, filters)`, same padding."""
+def conv(x, filters, *, kernel_size=3, stride=1, style=ARTICLE, name, **options):
+    """Convolve `(b, h, w, c)` to `(b, ⌈h/stride⌉, ⌈w/stride⌉, filters)`, same padding.
+
+    Further `options` go to `keras.layers.Conv2D`.
+    """
     return layers.Conv2D(
         filters,
         kernel_size,
@@ -69,6 +72,7 @@ def conv(x, filters, *, kernel_size=3, stride=1, style=ARTICLE, name):
         kernel_initializer=seeded_initializer(style.initializer, style.seed, name),
         kernel_regularizer=regularizers.L2(style.l2) if style.l2 else None,
         name=name,
+        **options,
     )(x)
 
 
@@ -96,10 +100,16 @@ def conv_bn_act(x, filters, *, stride=1, style=ARTICLE, name, number=""):
     return activation(x, style=style, name=f"{name}_act{number}")
 
 
+def operations(x, kinds, *, style=ARTICLE, name, number=""):
+    """Apply what `kinds` names, "bn act", "bn", "act" or nothing, to `x`."""
+    if "bn" in kinds:
+        x = batch_norm(x, style=style, name=f"{name}_bn{number}")
+    return activation(x, style=style, name=f"{name}_act{number}") if "act" in kinds else x
+
+
 def bn_act(x, *, style=ARTICLE, name, number=""):
     """Batch normalization, activation: what v2 puts before a convolution."""
-    x = batch_norm(x, style=style, name=f"{name}_bn{number}")
-    return activation(x, style=style, name=f"{name}_act{number}")
+    return operations(x, "bn act", style=style, name=name, number=number)
 
 
 @keras.saving.register_keras_serializable("resnet_edu")
@@ -179,16 +189,16 @@ def highway_block(x, filters, *, stride=1, gate_bias=-2.0, shortcut="projection"
     """
     branch = conv_bn_act(x, filters, stride=stride, style=style, name=name, number=1)
     branch = conv_bn(branch, filters, style=style, name=name, number=2)
-    gate = layers.Conv2D(
+    gate = conv(
+        x,
         filters,
-        1,
-        strides=stride,
-        activation="sigmoid",
-        kernel_initializer=seeded_initializer(style.initializer, style.seed, f"{name}_gate"),
-        bias_initializer=keras.initializers.Constant(gate_bias),
-        kernel_regularizer=regularizers.L2(style.l2) if style.l2 else None,
+        kernel_size=1,
+        stride=stride,
+        style=replace(style, conv_bias=True),  # also where the paper's convolutions have none
         name=f"{name}_gate",
-    )(x)
+        activation="sigmoid",
+        bias_initializer=keras.initializers.Constant(gate_bias),
+    )
     x = shortcut_connection(x, filters, stride=stride, shortcut=shortcut, style=style, name=name)
     # T·branch + (1 − T)·shortcut, with one product less.
     change = layers.Subtract(name=f"{name}_change")([branch, x])
@@ -217,13 +227,6 @@ ORDERS = {
     "ReLU-only pre-activation": Order("act", "bn act", "bn", ""),
     "full pre-activation": Order("bn act", "bn act", "", ""),
 }
-
-
-def operations(x, kinds, *, style=ARTICLE, name, number=""):
-    """Apply what `kinds` names, "bn act", "bn", "act" or nothing, to `x`."""
-    if "bn" in kinds:
-        x = batch_norm(x, style=style, name=f"{name}_bn{number}")
-    return activation(x, style=style, name=f"{name}_act{number}") if "act" in kinds else x
 
 
 def reordered_block(x, filters, *, order, stride=1, shortcut="projection", preactivate=True, style=ARTICLE, name):

@@ -5,11 +5,10 @@ import html
 import threading
 
 import ipywidgets
-from matplotlib.figure import Figure
 
 from resnet_edu import plotting
 from resnet_edu.training import train_epochs
-from resnet_edu.widgets import WRAP, Panel, as_html
+from resnet_edu.widgets import WRAP, Panel, as_html, wide_axes
 
 
 def train_side_by_side(builders, x, y, *, epochs, seed=0, **options):
@@ -112,8 +111,7 @@ class TrainingPanel(Panel):
         self._status.value = f'<span role="status">{html.escape(text)}</span>'
 
     def _draw(self, histories):
-        figure = Figure(figsize=(8, 3.3))
-        ax = figure.add_axes((0.09, 0.15, 0.66, 0.78))
+        figure, ax = wide_axes(0.66, height=0.78)
         plotting.plot_accuracies(histories, ax, epochs=self._epochs)
         self._picture.value = as_html(figure, describe_histories(histories))
 

@@ -7,6 +7,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 # a marker of its own, so that a grey print still works. All stand out on white.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 MARKERS = ("o", "s", "^", "D", "v", "P")
+ACCURACY_TOP = 1.03  # so that a line at 1 is seen whole
 
 
 def plot_gradient_norms(series, ax):
@@ -22,10 +23,10 @@ def plot_gradient_norms(series, ax):
         if not values.size:
             raise ValueError(f"the series {label!r} holds no layer")
         layers = np.arange(1, len(values) + 1)
-        color, marker = COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
+        style = _line_style(number)
         shown = np.where(values > 0, values, np.nan)
-        ax.plot(layers, shown, color=color, marker=marker, markersize=4, linewidth=1.5, label=label)
-        zeros.append((layers[values == 0], color))
+        ax.plot(layers, shown, markersize=4, label=label, **style)
+        zeros.append((layers[values == 0], style["color"]))
     _dress_layers(ax, "convolution, from the input (1) to the output", "gradient norm")
     _show_decades(ax)
     _draw_zeros(zeros, ax)
@@ -37,28 +38,23 @@ def plot_signals(forward, backward, ax):
     `forward` and `backward` are arrays `(layers,)`; their product is drawn with them. `ax` is an Axes.
     """
     forward, backward = np.asarray(forward, float), np.asarray(backward, float)
-    layers = np.arange(1, len(forward) + 1)
-    for values, label, color, marker in [
-        (forward, "signal going forward", COLORS[0], MARKERS[0]),
-        (backward, "gradient coming back", COLORS[1], MARKERS[1]),
-        (forward * backward, "their product", COLORS[2], MARKERS[2]),
-    ]:
-        ax.plot(layers, values, color=color, marker=marker, markersize=4, linewidth=1.5, label=label)
+    lines = {
+        "signal going forward": forward,
+        "gradient coming back": backward,
+        "their product": forward * backward,
+    }
+    _draw_lines(np.arange(1, len(forward) + 1), lines, ax, markersize=4)
     _dress_layers(ax, "layer, from the input (1) to the output", "root mean square")
 
 
 def plot_chain(sizes, ax):
     """Draw what `propagation.chain_signals` returns: signal, gradient, and the gradient by the shortcuts alone."""
-    for number, (name, label) in enumerate(
-        [
-            ("forward", "signal going forward"),
-            ("backward", "gradient coming back"),
-            ("direct", "gradient, by the\nshortcuts alone"),
-        ]
-    ):
-        color, marker = COLORS[number], MARKERS[number]
-        before = range(len(sizes[name]))
-        ax.plot(before, sizes[name], color=color, marker=marker, markersize=3, linewidth=1.5, label=label)
+    lines = {
+        "signal going forward": sizes["forward"],
+        "gradient coming back": sizes["backward"],
+        "gradient, by the\nshortcuts alone": sizes["direct"],
+    }
+    _draw_lines(range(len(sizes["forward"])), lines, ax, markersize=3)
     _dress_layers(ax, "blocks passed since the input", "root mean square")
     _show_decades(ax)
 
@@ -68,11 +64,7 @@ def plot_ratios(depths, ratios, ax):
 
     `ratios` is `{label: array (depths, seeds)}`: the line is the median, the band goes from least to greatest.
     """
-    for number, (label, by_seed) in enumerate(ratios.items()):
-        values = np.asarray(by_seed, float)
-        color, marker = COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
-        ax.plot(depths, np.median(values, axis=1), color=color, marker=marker, linewidth=1.5, label=label)
-        ax.fill_between(depths, values.min(axis=1), values.max(axis=1), color=color, alpha=0.2, linewidth=0)
+    _draw_spread(depths, ratios, ax)
     ax.axhline(1, color="0.4", linewidth=0.8, linestyle="--")
     _dress_layers(ax, "depth of the network", "norm at the first convolution\n/ norm at the last")
     ax.set_xticks(list(depths))
@@ -84,42 +76,25 @@ def plot_accuracies(histories, ax, *, epochs=None):
     `histories` is `{label: [{"accuracy": ...}, ...]}`, one dict an epoch. `epochs` fixes the axis'
     length, for a training that still runs.
     """
-    longest = max(map(len, histories.values()))
     for number, (label, history) in enumerate(histories.items()):
-        ax.plot(
-            range(1, len(history) + 1),
-            [figures["accuracy"] for figures in history],
-            color=COLORS[number % len(COLORS)],
-            marker=MARKERS[number % len(MARKERS)],
-            linewidth=1.5,
-            label=label,
-        )
+        accuracies = [figures["accuracy"] for figures in history]
+        ax.plot(range(1, len(history) + 1), accuracies, label=label, **_line_style(number))
+    longest = max(map(len, histories.values()))
     ax.set_xlim(0.5, max(epochs or longest, 1) + 0.5)
-    ax.set_ylim(0, 1.03)
+    ax.set_ylim(0, ACCURACY_TOP)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_xlabel("epoch")
-    ax.set_ylabel("training accuracy")
-    ax.grid(axis="y", color="0.85", linewidth=0.8)
-    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    _dress(ax, "epoch", "training accuracy")
 
 
 def plot_by_depth(depths, curves, ax):
     """Draw training accuracy over the depth of the network: a line through the medians, a band over all seeds.
 
-    `curves` is `{label: a list of accuracies for each depth}`.
+    `curves` is `{label: a list of accuracies for each depth}`, as many at each.
     """
-    for number, (label, by_depth) in enumerate(curves.items()):
-        color, marker = COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
-        medians = [np.median(values) for values in by_depth]
-        ax.plot(depths, medians, color=color, marker=marker, linewidth=1.5, label=label)
-        lows, highs = [min(values) for values in by_depth], [max(values) for values in by_depth]
-        ax.fill_between(depths, lows, highs, color=color, alpha=0.2, linewidth=0)
-    ax.set_ylim(0, 1.03)
+    _draw_spread(depths, curves, ax)
+    ax.set_ylim(0, ACCURACY_TOP)
     ax.set_xticks(list(depths))
-    ax.set_xlabel("depth of the network")
-    ax.set_ylabel("training accuracy")
-    ax.grid(axis="y", color="0.85", linewidth=0.8)
-    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    _dress(ax, "depth of the network", "training accuracy")
 
 
 def plot_image(image, ax):
@@ -128,11 +103,39 @@ def plot_image(image, ax):
     ax.set_axis_off()
 
 
+def _line_style(number):
+    return {
+        "color": COLORS[number % len(COLORS)],
+        "marker": MARKERS[number % len(MARKERS)],
+        "linewidth": 1.5,
+    }
+
+
+def _draw_lines(x, lines, ax, **style):
+    for number, (label, values) in enumerate(lines.items()):
+        ax.plot(x, values, label=label, **_line_style(number), **style)
+
+
+def _draw_spread(depths, curves, ax):
+    """Draw the median over the seeds as a line, and a band from the least to the greatest."""
+    for number, (label, by_depth) in enumerate(curves.items()):
+        values = np.asarray(by_depth, float)
+        style = _line_style(number)
+        ax.plot(depths, np.median(values, axis=1), label=label, **style)
+        low, high = values.min(axis=1), values.max(axis=1)
+        ax.fill_between(depths, low, high, color=style["color"], alpha=0.2, linewidth=0)
+
+
 def _dress_layers(ax, x_label, y_label):
-    """Logarithmic axis, whole numbers below, a faint grid, and the legend at the side, where it hides no curve."""
+    """Logarithmic axis, and whole numbers below."""
     ax.set_yscale("log")
     ax.yaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _dress(ax, x_label, y_label)
+
+
+def _dress(ax, x_label, y_label):
+    """Labels, a faint grid, and the legend at the side, where it hides no curve."""
     ax.set_xlabel(x_label)
     ax.set_ylabel(y_label)
     ax.grid(axis="y", color="0.85", linewidth=0.8)

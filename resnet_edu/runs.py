@@ -4,6 +4,7 @@ A run is one JSON file in the folder `runs`: a dict with `what`, `command`, `ver
 each training. Numbers that are not finite are written as null and read as NaN.
 """
 
+import importlib.metadata
 import importlib.resources
 import json
 import math
@@ -39,13 +40,14 @@ def load_run(name):
     )
 
 
-def save_run(path, run):
-    """Write `run` to the file `path`, one row a line, whole or not at all."""
+def save_run(name, run):
+    """Write `run` to the folder under this name, one row a line, whole or not at all."""
+    path = folder() / f"{name}.json"
     run = _map_leaves(run, _rounded)
     head = {key: value for key, value in run.items() if key != "rows"}
     rows = ",\n".join(json.dumps(row) for row in run["rows"])
     text = json.dumps(head, indent=1)[:-2] + f',\n "rows": [\n{rows}\n ]\n}}\n'
-    unfinished = Path(path).with_suffix(".part")
+    unfinished = path.with_suffix(".part")
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)
 
@@ -79,11 +81,9 @@ def describe_run(run):
 
 def versions():
     """Return what a result can depend on: the versions of the libraries, and the processor."""
-    engine = keras.backend.backend()
-    module = __import__(engine)
     return {
         "keras": f"Keras {keras.__version__}",
-        "backend": f"{backend.name()} {module.__version__}",
+        "backend": f"{backend.name()} {importlib.metadata.version(keras.backend.backend())}",
         "python": f"Python {platform.python_version()}",
         "device": f"{os.cpu_count()} CPU cores ({_processor()})",
     }

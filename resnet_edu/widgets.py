@@ -110,8 +110,7 @@ def explore_shortcuts():
     def draw(*, position, scale, batch_norm):
         shortcut, branch = propagation.mix_at(position / 100)
         sizes = propagation.chain_signals(shortcut=scale * shortcut, branch=branch, batch_norm=batch_norm)
-        figure = Figure(figsize=(8, 3.3))
-        ax = figure.add_axes((0.09, 0.15, 0.63, 0.75))
+        figure, ax = wide_axes(0.63)
         plotting.plot_chain(sizes, ax)
         title = f"{scale * shortcut:.3g} · x + {branch:.3g} · F(x)"
         ax.set_title(title, fontsize="medium")
@@ -207,15 +206,22 @@ def _label(options, value):
 
 def _draw_norms(norms, before, title):
     """Draw the norms, with those of the setting before in grey, and describe them."""
-    figure = Figure(figsize=(8, 3.3))
-    # A fixed place for the axes: a layout engine draws everything twice, and takes longer than the gradients.
-    ax = figure.add_axes((0.09, 0.15, 0.78, 0.75))
+    figure, ax = wide_axes(0.78)
     if before is not None:
         values = list(select_convolutions(before).values())
         ax.plot(range(1, len(values) + 1), values, color="0.6", linewidth=1, label="before")
     plotting.plot_gradient_norms({"now": select_convolutions(norms)}, ax)
     ax.set_title(title, fontsize="medium")
     return as_html(figure, f"{title}: {describe_norms(norms)}.")
+
+
+def wide_axes(width, *, height=0.75):
+    """Return a figure as wide as a cell's output and its Axes of this share of it, with the legend at the right.
+
+    The place is fixed: a layout engine draws everything twice, and takes longer than the gradients.
+    """
+    figure = Figure(figsize=(8, 3.3))
+    return figure, figure.add_axes((0.09, 0.15, width, height))
 
 
 def as_html(figure, summary):

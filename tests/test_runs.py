@@ -19,7 +19,7 @@ SPEC.loader.exec_module(record_digits)
 def test_a_run_comes_back_as_it_was_saved(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "folder", lambda: tmp_path)
     rows = [{"seed": 0, "accuracy": [0.123456, math.nan], "norms": {"0": [np.float64(1e-30), math.inf]}}]
-    runs.save_run(tmp_path / "a.json", {"what": "w", "versions": {"keras": "Keras 3"}, "rows": rows})
+    runs.save_run("a", {"what": "w", "versions": {"keras": "Keras 3"}, "rows": rows})
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
     loaded = runs.load_run("a")
     assert loaded["what"] == "w"

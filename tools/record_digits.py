@@ -5,13 +5,12 @@ soon as it is there, so an interrupted recording goes on where it was.
 """
 
 import argparse
+import contextlib
 import itertools
 import multiprocessing
 import os
 import time
-from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent.parent / "runs"
 EPOCHS = 8
 TINY = "normal, σ = 0.01"
 
@@ -111,17 +110,16 @@ def record(name, processes):
     from resnet_edu import runs  # noqa: PLC0415
 
     what, settings = EXPERIMENTS[name]
-    path = FOLDER / f"{name}.json"
     run = {
         "what": what,
         "command": f"python tools/record_digits.py {name}",
         "versions": runs.versions(),
         "rows": [],
     }
-    if path.exists():
+    with contextlib.suppress(runs.RunNotFoundError):
         kept = runs.load_run(name)
         if kept["versions"] != run["versions"]:
-            raise SystemExit(f"{path.name} was recorded with other versions; remove it to record it anew")
+            raise SystemExit(f"{name}.json was recorded with other versions; remove it to record it anew")
         run["rows"] = kept["rows"]
     missing = [setting for setting in settings if not runs.select_rows(run, **setting)]
     # A fresh process every few trainings: the graphs of old ones are not all given back.
@@ -129,7 +127,7 @@ def record(name, processes):
         for row in pool.imap_unordered(train, missing):
             run["rows"].append(row)
             run["rows"].sort(key=lambda row: settings.index({key: row[key] for key in settings[0]}))
-            runs.save_run(path, run)
+            runs.save_run(name, run)
             shown = {key: row[key] for key in settings[0]}
             print(
                 f"{len(run['rows'])} of {len(settings)}", shown, f"accuracy {row['accuracy'][-1]:.3f}", flush=True

@@ -1,5 +1,6 @@
 """How a check compares a function with the right one at several calls, and recognizes usual mistakes."""
 
+import contextlib
 import copy
 import functools
 import math
@@ -10,13 +11,20 @@ import numpy as np
 from resnet_edu.checks.answers import NothingReturnedError, call, wrong
 
 
-def number(value, what):
-    try:
+def as_number(value):
+    """Return the value as a float, or None where it is not one number."""
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
         if not isinstance(value, str):
             return float(value)
-    except (TypeError, ValueError, OverflowError):
-        pass
-    return wrong(f"{what} gave {type(value).__name__}, not a number.", "Return one number.")
+    return None
+
+
+def number(value, what):
+    """Read one number."""
+    result = as_number(value)
+    if result is None:
+        wrong(f"{what} gave {type(value).__name__}, not a number.", "Return one number.")
+    return result
 
 
 class Call:

@@ -8,7 +8,7 @@ import operator
 import numpy as np
 
 from resnet_edu.checks.answers import TooSlowError, run, wrong
-from resnet_edu.checks.comparing import Call, ask, diagnose, diagnose_pairs, pair, tell_count
+from resnet_edu.checks.comparing import Call, as_number, ask, diagnose, diagnose_pairs, pair, tell_count
 from resnet_edu.models import STAGE_FILTERS
 
 V2_20_PARAMETERS = 574_090  # the article's ResNet v2 of depth 20, for 32×32×3 images and 10 classes
@@ -369,7 +369,9 @@ def check_fair_depth(answer):
     def verify():
         if callable(answer):
             wrong("the answer is a function, not a number.", "Give the depth itself.")
-        depth = _fair_number(answer)
+        depth = as_number(answer)
+        if depth is None:
+            wrong(f"the answer is of the type {type(answer).__name__}, not a number.", "Give one whole number.")
         if depth == 6:
             wrong("6 is n, not the depth.", "The depth is 6n + 2.")
         if depth == V2_20_PARAMETERS:
@@ -382,15 +384,6 @@ def check_fair_depth(answer):
         )
 
     return run(answer, verify)
-
-
-def _fair_number(answer):
-    try:
-        if not isinstance(answer, str):
-            return float(answer)
-    except (TypeError, ValueError, OverflowError):
-        pass
-    return wrong(f"the answer is of the type {type(answer).__name__}, not a number.", "Give one whole number.")
 
 
 def _diagnose_fair_depth(depth):
