@@ -1,9 +1,10 @@
-"""The command line: `python -m resnet_edu data`."""
+"""The command line: `python -m resnet_edu data` and `python -m resnet_edu train`."""
 
 import argparse
 import sys
 
-from resnet_edu import data, download
+from resnet_edu import data, download, recipes
+from resnet_edu.checkpoints import TrainingError
 
 
 def main(arguments=None):
@@ -20,12 +21,43 @@ def main(arguments=None):
         "--download", action="store_true", help="download CIFAR-10 (170 MB) if it is not here"
     )
     data_command.set_defaults(run=run_data)
+    _add_train_command(commands)
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
-    except data.DataError as error:
+    except (data.DataError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+
+
+def _add_train_command(commands):
+    command = commands.add_parser(
+        "train",
+        help="train a network by a recipe",
+        description="Train a network on CIFAR-10, or on the digits, and test it once, at the end.",
+    )
+    add = command.add_argument
+    add("--model", default="resnet_v1", help="plain_net, resnet_v1 (the default), resnet_v2, highway_net")
+    add("--depth", type=int, default=20, help="6n+2, or 9n+2 for resnet_v2; 20 by default")
+    add("--variant", help="article or paper; by default the recipe's")
+    add("--recipe", default="quick", help=f"{', '.join(recipes.RECIPES)}; quick by default")
+    add("--set", action="append", default=[], metavar="FIELD=VALUE", help="change the recipe, such as shift=0")
+    add("--epochs", type=int, help="train for so long; the drops of the rate move along")
+    add("--split", help="; ".join(f"{name}: {text}" for name, text in recipes.SPLITS.items()))
+    add("--seed", type=int, default=0, help="decides kernels, order and augmentation; 0 by default")
+    add("--precision", default="float32", help="float32 (the default) or mixed_bfloat16")
+    add("--devices", type=int, default=1, help="how many GPUs, or CPUs, share each batch; 1 by default")
+    add("--data", help="where CIFAR-10 is, or the word digits; by default CIFAR-10 is looked for")
+    add("--out", help="folder for checkpoint, record and weights; trainings/... by default")
+    add("--resume", action="store_true", help="go on from the folder's checkpoint, if it has one")
+    add("--deterministic", action="store_true", help="make equal trainings equal bit for bit; slower on a GPU")
+    command.set_defaults(run=_run_train)
+
+
+def _run_train(options):
+    from resnet_edu.train_command import run_train  # noqa: PLC0415, Keras takes seconds, and `data` does without
+
+    return run_train(options)
 
 
 def run_data(options):

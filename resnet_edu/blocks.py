@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 import keras
 from keras import layers, ops, regularizers
 
+from resnet_edu import backend
+
 SHORTCUTS = ("projection", "padding", "projection_all")
 
 
@@ -76,11 +78,24 @@ def conv(x, filters, *, kernel_size=3, stride=1, style=ARTICLE, name, **options)
     )(x)
 
 
+@keras.saving.register_keras_serializable("resnet_edu")
+class BatchNormalization(layers.BatchNormalization):
+    """Keras' layer over the last axis, with scale and offset; its training step is the backend's fastest."""
+
+    def call(self, inputs, training=None, mask=None):
+        if not training or not self.trainable or self.synchronized:
+            return super().call(inputs, training=training, mask=mask)
+        outputs, mean, variance = backend.normalize_batch(inputs, self.gamma, self.beta, epsilon=self.epsilon)
+        for moving, value in [(self.moving_mean, mean), (self.moving_variance, variance)]:
+            moving.assign(moving * self.momentum + value * (1 - self.momentum))
+        return outputs
+
+
 def batch_norm(x, *, style=ARTICLE, name):
     """Normalize each channel of `x`, or return `x` where the style has no batch normalization."""
     if not style.batch_norm:
         return x
-    return layers.BatchNormalization(momentum=style.bn_momentum, epsilon=style.bn_epsilon, name=name)(x)
+    return BatchNormalization(momentum=style.bn_momentum, epsilon=style.bn_epsilon, name=name)(x)
 
 
 def activation(x, *, style=ARTICLE, name):

@@ -96,7 +96,10 @@ def _convolved(x, kernel, stride=1):
 
 
 def _normalized(x, batch_norm):
-    return backend.normalize_batch(x, epsilon=ARTICLE.bn_epsilon) if batch_norm else x
+    if not batch_norm:
+        return x
+    channels = x.shape[-1]
+    return backend.normalize_batch(x, ops.ones(channels), ops.zeros(channels), epsilon=ARTICLE.bn_epsilon)[0]
 
 
 def _block_places(depth, network):

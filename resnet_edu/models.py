@@ -127,6 +127,10 @@ def resnet_reordered(input_shape, depth, order, num_classes=10, *, variant="arti
     return _three_stage_net(input_shape, n, num_classes, stages, chosen, style, name=name, preactivation=before)
 
 
+# What a recipe can train, by name.
+BUILDERS = {builder.__name__: builder for builder in (plain_net, resnet_v1, resnet_v2, highway_net)}
+
+
 def blocks_per_stage(depth, *, layers_per_block):
     """Return n of the depth rule: 6n+2 for blocks of two layers, 9n+2 for blocks of three.
 
@@ -185,6 +189,7 @@ def _classifier(x, num_classes, variant, style):
         activation="softmax",
         kernel_initializer=blocks.seeded_initializer(style.initializer, style.seed, "classifier"),
         kernel_regularizer=regularizers.L2(style.l2) if style.l2 and style.l2_on_classifier else None,
+        dtype=keras.config.dtype_policy().variable_dtype,  # 8 bits are too few for a probability
         name="classifier",
     )(x)
 

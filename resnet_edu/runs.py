@@ -18,6 +18,7 @@ import numpy as np
 from resnet_edu import backend
 
 SIGNIFICANT_DIGITS = 4
+EXACT = ("recipe",)  # a setting, not a measurement: kept to the last digit
 
 
 class RunNotFoundError(ValueError):
@@ -35,14 +36,23 @@ def load_run(name):
     if not path.is_file():
         names = ", ".join(sorted(path.stem for path in folder().glob("*.json")))
         raise RunNotFoundError(f"no recorded run is called {name!r}; there are {names or 'none yet'}")
+    return read_run(path)
+
+
+def read_run(path):
+    """Return the run that `write_run` wrote to the file `path`."""
     return _map_leaves(
         json.loads(path.read_text(encoding="utf-8")), lambda value: math.nan if value is None else value
     )
 
 
 def save_run(name, run):
-    """Write `run` to the folder under this name, one row a line, whole or not at all."""
-    path = folder() / f"{name}.json"
+    """Write `run` to the folder of the recorded runs, under this name."""
+    write_run(folder() / f"{name}.json", run)
+
+
+def write_run(path, run):
+    """Write `run` to the file `path`, one row a line, whole or not at all."""
     run = _map_leaves(run, _rounded)
     head = {key: value for key, value in run.items() if key != "rows"}
     rows = ",\n".join(json.dumps(row) for row in run["rows"])
@@ -85,7 +95,7 @@ def versions():
         "keras": f"Keras {keras.__version__}",
         "backend": f"{backend.name()} {importlib.metadata.version(keras.backend.backend())}",
         "python": f"Python {platform.python_version()}",
-        "device": f"{os.cpu_count()} CPU cores ({_processor()})",
+        "device": ", ".join([*backend.accelerator_names(), f"{os.cpu_count()} CPU cores ({_processor()})"]),
     }
 
 
@@ -99,7 +109,7 @@ def _processor():
 
 def _map_leaves(value, change):
     if isinstance(value, dict):
-        return {key: _map_leaves(item, change) for key, item in value.items()}
+        return {key: item if key in EXACT else _map_leaves(item, change) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_map_leaves(item, change) for item in value]
     return change(value)

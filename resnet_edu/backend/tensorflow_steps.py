@@ -1,0 +1,110 @@
+"""Training steps on TensorFlow: compiled once, several in one call, on one device or mirrored on several."""
+
+import contextlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class TensorFlowSteps:
+    """The compiled steps of one network. `JaxSteps` does the same on JAX.
+
+    `make_model()` and `make_optimizer()` build the network and its optimizer; `prepare(images, shifts, flips)`
+    makes a batch of stored images into the network's input, inside the compiled step, `plain(images)` does so
+    for a prediction. With several `devices` (names) each computes its share of a batch, batch normalization
+    counts the whole batch, and the result is that of one device. `accelerated` compiles with XLA, which pays on
+    a GPU; on a CPU TensorFlow's own kernels are faster.
+    """
+
+    def __init__(self, make_model, make_optimizer, *, prepare, plain, devices, accelerated):
+        self._strategy = tf.distribute.MirroredStrategy(devices) if len(devices) > 1 else None
+        with self._scope():
+            self.model, self.optimizer = make_model(), make_optimizer()
+            self.optimizer.build(self.model.trainable_variables)
+        self._replicas, self._prepare, self._plain = len(devices), prepare, plain
+        if self._strategy:
+            for layer in self.model.layers:
+                if isinstance(layer, keras.layers.BatchNormalization):
+                    layer.synchronized = True
+        self._train = tf.function(self._train_several, jit_compile=accelerated, reduce_retracing=True)
+        self._predict = tf.function(self._predict_batch, jit_compile=accelerated)
+
+    def place(self, images, labels):
+        """Put the training images and their labels where the steps find them."""
+        self._images, self._labels = tf.constant(images), tf.constant(labels, "int32")
+
+    def train(self, indices, shifts, flips, rates):
+        """Make one training step for each row of `indices`; return the mean loss and the share of right answers.
+
+        `indices` are int32 `(steps, batch)`, the images of each step; `shifts` float32 `(steps, batch, 2)` and
+        `flips` bool `(steps, batch)` their augmentation, `rates` float32 `(steps,)` the learning rates.
+        """
+        steps, batch = indices.shape
+        arrays = [tf.constant(array) for array in (indices, shifts, flips, rates)]
+        loss, right = self._train(*arrays, self._images, self._labels)
+        return float(loss) / steps, float(right) / (steps * batch)
+
+    def predict(self, images):
+        """Return the class probabilities of a batch of stored images, float32 `(n, classes)`."""
+        return self._predict(tf.constant(images)).numpy()
+
+    def read(self):
+        """Return all weights and the optimizer's state, as a dict of NumPy arrays."""
+        return {name: variable.numpy() for name, variable in self._variables()}
+
+    def write(self, arrays):
+        """Set all that `read` returns."""
+        for name, variable in self._variables():
+            variable.assign(arrays[name])
+
+    def release(self):
+        """Give back what the compiled steps keep."""
+        self._train = self._predict = None
+
+    def _scope(self):
+        return self._strategy.scope() if self._strategy else contextlib.nullcontext()
+
+    def _variables(self):
+        yield from ((f"model/{number:04}", variable) for number, variable in enumerate(self.model.variables))
+        yield from (
+            (f"optimizer/{number:04}", variable) for number, variable in enumerate(self.optimizer.variables)
+        )
+
+    def _train_several(self, indices, shifts, flips, rates, images, labels):
+        loss, right = tf.constant(0.0), tf.constant(0.0)
+        for step in tf.range(tf.shape(indices)[0]):
+            self.optimizer.learning_rate.assign(rates[step])
+            arguments = (indices[step], shifts[step], flips[step], images, labels)
+            if self._strategy:
+                sums = self._strategy.run(self._share_of_step, arguments)
+                sums = [self._strategy.reduce("SUM", value, axis=None) for value in sums]
+            else:
+                sums = self._step(*arguments)
+            loss, right = loss + sums[0], right + sums[1]
+        return loss, right
+
+    def _share_of_step(self, indices, shifts, flips, images, labels):
+        """Take one replica's share of the batch."""
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        share = indices.shape[0] // self._replicas
+        indices, shifts, flips = (
+            tf.slice(array, [replica * share] + [0] * (len(array.shape) - 1), [share, *array.shape[1:]])
+            for array in (indices, shifts, flips)
+        )
+        return self._step(indices, shifts, flips, images, labels)
+
+    def _step(self, indices, shifts, flips, images, labels):
+        x, y = self._prepare(tf.gather(images, indices), shifts, flips), tf.gather(labels, indices)
+        weights = self.model.trainable_weights
+        whole_batch = np.float32(indices.shape[0] * self._replicas)
+        with tf.GradientTape() as tape:
+            probabilities = self.model(x, training=True)
+            entropy = tf.reduce_sum(keras.losses.sparse_categorical_crossentropy(y, probabilities)) / whole_batch
+            loss = entropy + tf.add_n([*self.model.losses, 0.0]) / self._replicas
+        self.optimizer.apply(tape.gradient(loss, weights), weights)
+        answers = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
+        return entropy, tf.reduce_sum(tf.cast(answers == y, tf.float32))
+
+    def _predict_batch(self, images):
+        return self.model(self._plain(images), training=False)

@@ -1,0 +1,259 @@
+"""Training by a recipe, from the first epoch to the test, on one device or several."""
+
+import time
+
+import keras
+import numpy as np
+
+from resnet_edu import backend, models, recipes, runs
+from resnet_edu.augmentation import augment, draw_augmentation
+from resnet_edu.checkpoints import RECORD, WEIGHTS, TrainingError, TrainingFolder
+from resnet_edu.plans import split_images
+
+STEPS_AT_ONCE = 64  # on an accelerator; on a CPU one, as a step takes longer than a call
+PREDICTED_AT_ONCE = 500
+
+
+def choose_devices(count=1):
+    """Return the names of so many devices: accelerators where there are any, else CPUs.
+
+    Raises TrainingError where there are fewer.
+    """
+    found = backend.devices()
+    found = [name for name in found if not name.startswith("CPU")] or found
+    if not isinstance(count, int) or not 1 <= count <= len(found):
+        raise TrainingError(
+            f"{count} devices cannot be used, there are {len(found)} ({', '.join(found)}); ask for fewer, or set "
+            f"RESNET_EDU_VIRTUAL_DEVICES={count} to try it on parts of a CPU"
+        )
+    return found[:count]
+
+
+class RecipeTraining:
+    """One training of one `plans.Plan`: `epochs()` trains, `finish()` tests and returns the record.
+
+    `splits` is what `plans.load_images` returns. With `folder` (a path), what is needed to go on is written there
+    after each epoch; with `resume` a training goes on from there as if it had never stopped. `devices` are names
+    from `choose_devices`. `steps_at_once` is how many steps run in one call: between calls, a training can be
+    stopped. `accelerated` compiles as for a GPU, and is true where there is one.
+
+    `history` has one dict for each finished epoch: `loss`, the mean cross-entropy of the augmented training
+    images, and `accuracy`; `l2`, the sum of the L2 terms, which are minimized, too; `validation_loss` and
+    `validation_accuracy` where images are kept back; the last `learning_rate`; the `seconds` of the steps.
+
+    Raises TrainingError where the training cannot begin, ValueError for a network that cannot be built.
+    """
+
+    def __init__(
+        self, plan, splits, *, folder=None, resume=False, devices=None, steps_at_once=None, accelerated=None
+    ):
+        self.plan, self._splits = plan, splits
+        self.devices = devices or choose_devices()
+        accelerated = backend.on_accelerator() if accelerated is None else accelerated
+        self._steps_at_once = steps_at_once or (STEPS_AT_ONCE if accelerated else 1)
+        self._train, self._validation = split_images(splits, plan.split)
+        self.steps_per_epoch = self._count_steps()
+        self.total_epochs = recipes.count_epochs(plan.recipe, self.steps_per_epoch)
+        self._folder = None if folder is None else TrainingFolder(folder, resume=resume)
+        kept = self._folder.load() if self._folder and self._folder.has_checkpoint else None
+        if kept:
+            self._compare_plans(kept[1]["plan"])
+        self.history, self._best = [], {}
+        self._reductions = recipes.Reductions(plan.recipe)
+        warm_up = plan.recipe.warm_up
+        self._warming_up = warm_up is not None and plan.depth >= warm_up.from_depth
+        self._steps = self._make_steps(accelerated)
+        self._steps.place(*self._train)
+        self._state = self._steps.read()
+        if kept:
+            self._restore(*kept)
+        else:
+            self._save()  # before work is spent on what cannot be kept
+
+    @property
+    def model(self):
+        """The network with its newest weights."""
+        self._steps.read()
+        return self._steps.model
+
+    @property
+    def kept_epoch(self):
+        """The epoch whose weights are the result, counted from 1; 0 before the first."""
+        if self.plan.recipe.keep == "last" or not self.history:
+            return len(self.history)
+        return 1 + int(np.argmax([figures["validation_accuracy"] for figures in self.history]))
+
+    def epochs(self, *, should_stop=lambda: False, report=lambda **figures: None):
+        """Train the epochs that are not done and yield the figures of each.
+
+        `report(epoch=, steps=, loss=, accuracy=)` hears after each call to the device how many steps of the epoch
+        (0 is the first) are done, and their means. Once `should_stop()` is true, the unfinished epoch is given up.
+        Raises TrainingError where the loss is no longer a number or the folder can no longer be written.
+        """
+        for epoch in range(len(self.history), self.total_epochs):
+            figures = self._train_epoch(epoch, should_stop, report)
+            if figures is None:
+                self._steps.write(self._state)
+                return
+            self._state = self._steps.read()
+            figures["l2"] = float(sum(keras.ops.convert_to_numpy(loss) for loss in self._steps.model.losses))
+            self.history.append(figures)
+            self._take_in(figures)
+            self._save()
+            yield figures
+
+    def finish(self):
+        """Test the network and return the record, a dict for `runs.write_run`; write it to the folder, too.
+
+        What is tested are the weights of `kept_epoch`. Raises TrainingError before the last epoch is done.
+        """
+        if len(self.history) < self.total_epochs:
+            raise TrainingError(f"only {len(self.history)} of {self.total_epochs} epochs are done")
+        self._steps.write(self._state | self._best)
+        x, y = self._splits[1]
+        test_loss, test_accuracy = judge(self.predict(x), y)
+        row = self.plan.as_dict() | {"devices": len(self.devices), "kept_epoch": self.kept_epoch}
+        row |= {name: [figures[name] for figures in self.history] for name in self.history[0]}
+        record = {
+            "what": f"{self.plan.model} of depth {self.plan.depth}, trained by the recipe {self.plan.recipe.name}",
+            "command": self.plan.command,
+            "versions": runs.versions(),
+            "rows": [row | {"test_loss": test_loss, "test_accuracy": test_accuracy}],
+        }
+        if self._folder:
+            self._folder.guard(lambda: self.model.save_weights(self._folder.path / WEIGHTS))
+            self._folder.guard(lambda: runs.write_run(self._folder.path / RECORD, record))
+        return record
+
+    def predict(self, images):
+        """Return the class probabilities of uint8 `images` by the newest weights, `(n, classes)`."""
+        at_once = min(len(images), PREDICTED_AT_ONCE)
+        filled = np.concatenate([images, images[: -len(images) % at_once]])  # one shape: one program
+        parts = [self._steps.predict(filled[i : i + at_once]) for i in range(0, len(filled), at_once)]
+        return np.concatenate(parts)[: len(images)]
+
+    def _count_steps(self):
+        images, batch = len(self._train[0]), self.plan.recipe.batch_size
+        if images < batch:
+            raise TrainingError(f"{images} images are fewer than one batch of {batch}; use a smaller batch_size")
+        if batch % len(self.devices):
+            raise TrainingError(f"{len(self.devices)} devices cannot share a batch of {batch}; change one of them")
+        return images // batch
+
+    def _make_steps(self, accelerated):
+        plan, recipe, (x, y) = self.plan, self.plan.recipe, self._train
+        mean = (x.mean(axis=0) / 255).astype("float32")
+
+        def plain(images):
+            return keras.ops.cast(images, "float32") / 255 - mean
+
+        def prepare(images, shifts, flips):
+            return augment(plain(images), shifts, flips, fill=recipe.fill)
+
+        def make_model():
+            l2 = recipe.weight_decay / 2  # the gradient of l2·w² is 2·l2·w
+            build = models.BUILDERS[plan.model]
+            return build(x.shape[1:], plan.depth, int(y.max()) + 1, variant=plan.variant, l2=l2, seed=plan.seed)
+
+        def make_optimizer():
+            if recipe.optimizer == "adam":
+                return keras.optimizers.Adam(recipe.learning_rate)
+            return keras.optimizers.SGD(recipe.learning_rate, momentum=recipe.momentum)
+
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(plan.precision)
+        try:
+            return backend.training_steps(
+                make_model,
+                make_optimizer,
+                prepare=prepare,
+                plain=plain,
+                devices=self.devices,
+                accelerated=accelerated,
+            )
+        finally:
+            keras.config.set_dtype_policy(before)
+
+    def _draw_epoch(self, epoch):
+        """Return the images, shifts, flips and rates of each step of an epoch, from the seed alone."""
+        recipe, shape = self.plan.recipe, (self.steps_per_epoch, self.plan.recipe.batch_size)
+        rng = np.random.default_rng([self.plan.seed, epoch])
+        order = rng.permutation(len(self._train[0]))[: np.prod(shape)].astype("int32")
+        shifts, flips = draw_augmentation(recipe, len(order), rng)
+        if self._warming_up:
+            rates = np.full(self.steps_per_epoch, recipe.warm_up.rate, "float32")
+        else:
+            rates = self._reductions.apply(recipes.list_rates(recipe, epoch, self.steps_per_epoch))
+        return order.reshape(shape), shifts.reshape(*shape, 2), flips.reshape(shape), rates
+
+    def _train_epoch(self, epoch, should_stop, report):
+        """Train one epoch and return its figures, or None once `should_stop()` is true."""
+        drawn = self._draw_epoch(epoch)
+        sums, seconds, done = np.zeros(2), 0.0, 0
+        while done < self.steps_per_epoch:
+            if should_stop():
+                return None
+            part = [array[done : done + self._steps_at_once] for array in drawn]
+            began = time.perf_counter()
+            means = self._steps.train(*part)
+            seconds += time.perf_counter() - began
+            sums += np.multiply(means, len(part[0]))
+            done += len(part[0])
+            loss, accuracy = (sums / done).tolist()
+            if not np.isfinite(loss):
+                raise TrainingError(
+                    f"the loss is no longer a number in epoch {epoch + 1}; use a smaller learning_rate"
+                )
+            report(epoch=epoch, steps=done, loss=loss, accuracy=accuracy)
+        figures = {"loss": loss, "accuracy": accuracy}
+        if self._validation:
+            validated = judge(self.predict(self._validation[0]), self._validation[1])
+            figures |= dict(zip(("validation_loss", "validation_accuracy"), validated, strict=True))
+        return figures | {"learning_rate": float(drawn[-1][-1]), "seconds": seconds}
+
+    def _take_in(self, figures):
+        """Decide by an epoch's figures what is kept and how the next one is trained."""
+        recipe = self.plan.recipe
+        self._warming_up = self._warming_up and 1 - figures["accuracy"] >= recipe.warm_up.error
+        if self._validation:
+            self._reductions.hear(figures["validation_loss"])
+        if recipe.keep == "best" and self.kept_epoch == len(self.history):
+            self._best = {name: value for name, value in self._state.items() if name.startswith("model/")}
+
+    def _compare_plans(self, kept):
+        different = self.plan.list_differences(kept)
+        if different:
+            raise TrainingError(
+                f"{self._folder.path} holds another training: {', '.join(different)}; ask for that one, or choose "
+                "another --out"
+            )
+
+    def _save(self):
+        if self._folder:
+            notes = {
+                "plan": self.plan.as_dict(),
+                "history": self.history,
+                "reductions": self._reductions.state(),
+                "warming_up": self._warming_up,
+            }
+            best = {f"best/{name}": value for name, value in self._best.items()}
+            self._folder.save(self._state | best, notes)
+
+    def _restore(self, arrays, notes):
+        self._best = {name.removeprefix("best/"): arrays.pop(name) for name in list(arrays) if name[:5] == "best/"}
+        self._state = arrays
+        try:
+            self._steps.write(arrays)
+        except (KeyError, ValueError) as error:
+            raise TrainingError(
+                f"{self._folder.path} was written by another version of the course ({error}); choose another --out"
+            ) from error
+        self.history, self._warming_up = notes["history"], notes["warming_up"]
+        self._reductions.restore(notes["reductions"])
+
+
+def judge(probabilities, labels):
+    """Return the mean cross-entropy of `(n, classes)` probabilities, and the share of right answers."""
+    of_label = probabilities[np.arange(len(labels)), labels].astype("float64")
+    loss = -np.log(np.clip(of_label, keras.config.epsilon(), 1)).mean()
+    return float(loss), float((probabilities.argmax(axis=-1) == labels).mean())

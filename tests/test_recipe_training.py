@@ -1,0 +1,257 @@
+"""Training by a recipe against Keras' own `fit`, on one device and on several, stopped and resumed."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from resnet_edu import augmentation, backend, blocks, checkpoints, models, plans, recipe_training, recipes
+from resnet_edu.recipe_training import RecipeTraining
+
+RECIPE = replace(
+    recipes.RECIPES["paper"], length=2, unit="epochs", milestones=((1.5, 0.1),), batch_size=32, learning_rate=0.02
+)
+
+
+@pytest.fixture(scope="module")
+def few():
+    """320 digits to train on, 100 for the test."""
+    (x, y), (x_test, y_test) = plans.load_images("digits")
+    return (x[:320], y[:320]), (x_test[:100], y_test[:100])
+
+
+def plan(recipe=RECIPE, **options):
+    return plans.Plan("resnet_v1", 8, recipe, images="digits", **options)
+
+
+def values(training):
+    return {name: array for name, array in training._state.items() if name.startswith("model/")}
+
+
+def test_it_trains_as_fit_does(few):
+    """The oracle makes the same batches on the host and gives them to Keras' `fit`, one by one."""
+    training = RecipeTraining(plan(), few)
+    mean = few[0][0].mean(axis=0) / 255
+    model = models.resnet_v1((8, 8, 1), 8, variant="paper", l2=5e-5, seed=0)
+    model.compile(
+        keras.optimizers.SGD(0.02, momentum=0.9), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    for epoch, figures in enumerate(training.epochs()):
+        rng = np.random.default_rng([0, epoch])
+        order = rng.permutation(320)
+        x = ((few[0][0] / 255 - mean)[order]).astype("float32")
+        shifts, flips = augmentation.draw_augmentation(RECIPE, 320, rng)
+        rows, columns = np.indices((8, 8))
+        padded = np.pad(x, ((0, 0), (4, 4), (4, 4), (0, 0)))
+        x = np.stack(
+            [
+                image[rows + 4 + int(dy), (7 - columns if flip else columns) + 4 + int(dx)]
+                for image, (dy, dx), flip in zip(padded, shifts, flips, strict=True)
+            ]
+        )
+        losses, accuracies = [], []
+        for step in range(10):
+            model.optimizer.learning_rate = 0.02 if epoch * 10 + step < 15 else 0.002
+            part = slice(step * 32, step * 32 + 32)
+            fitted = model.fit(x[part], few[0][1][order][part], batch_size=32, shuffle=False, verbose=0)
+            losses.append(fitted.history["loss"][0])
+            accuracies.append(fitted.history["accuracy"][0])
+        l2 = float(sum(keras.ops.convert_to_numpy(loss) for loss in model.losses))
+        assert figures["loss"] == pytest.approx(np.mean(losses) - l2, abs=2e-3)
+        assert figures["accuracy"] == pytest.approx(np.mean(accuracies), abs=0.01)
+        assert figures["l2"] == pytest.approx(l2, rel=1e-3)
+        assert figures["learning_rate"] == pytest.approx(0.02 if epoch == 0 else 0.002)
+    for mine, theirs in zip(training.model.get_weights(), model.get_weights(), strict=True):
+        assert mine == pytest.approx(theirs, abs=5e-3)
+    record = training.finish()["rows"][0]
+    x_test = (few[1][0] / 255 - mean).astype("float32")
+    loss, accuracy = model.evaluate(x_test, few[1][1], verbose=0)
+    assert record["test_loss"] == pytest.approx(loss - l2, abs=0.01)
+    assert record["test_accuracy"] == pytest.approx(accuracy, abs=0.011)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_as_for_an_accelerator_it_is_the_same(few, optimizer):
+    """XLA on TensorFlow, several steps in one program on JAX; 7 steps a call do not divide 10."""
+    recipe = replace(RECIPE, optimizer=optimizer, learning_rate=1e-3, momentum=0.9)
+    plain = list(RecipeTraining(plan(recipe), few).epochs())
+    accelerated = list(RecipeTraining(plan(recipe), few, accelerated=True, steps_at_once=7).epochs())
+    for one, other in zip(plain, accelerated, strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], abs=2e-3)
+
+
+DEVICES = """
+import json, sys
+from dataclasses import replace
+from resnet_edu import backend, plans, recipes
+from resnet_edu.recipe_training import RecipeTraining, choose_devices
+recipe = replace(recipes.shorten_recipe(recipes.RECIPES["paper"], 3), learning_rate=0.01, batch_size=64)
+splits = plans.load_images("digits")
+for count in (1, 2, 4):
+    training = RecipeTraining(
+        plans.Plan("resnet_v1", 8, recipe, images="digits", split="45k"), splits, devices=choose_devices(count)
+    )
+    history = [[figures["loss"], figures["validation_loss"]] for figures in training.epochs()]
+    print(json.dumps([training.devices, history, training.finish()["rows"][0]["test_loss"]]))
+"""
+
+
+def test_several_devices_train_as_one():
+    variables = os.environ | {"RESNET_EDU_VIRTUAL_DEVICES": "4"}
+    done = subprocess.run(
+        [sys.executable, "-c", DEVICES], env=variables, capture_output=True, text=True, check=True
+    )
+    one, two, four = map(json.loads, done.stdout.splitlines())
+    assert [len(found[0]) for found in (one, two, four)] == [1, 2, 4]
+    for several in (two, four):
+        assert np.array(several[1]) == pytest.approx(np.array(one[1]), abs=1e-3)
+        assert several[2] == pytest.approx(one[2], abs=1e-3)
+
+
+def test_a_batch_must_be_shared_evenly(few):
+    with pytest.raises(checkpoints.TrainingError, match="3 devices cannot share a batch of 32"):
+        RecipeTraining(plan(), few, devices=["CPU:0"] * 3)
+
+
+def test_stopped_and_gone_on_it_is_the_same(few):
+    whole = RecipeTraining(plan(), few)
+    figures = list(whole.epochs())
+    stopped, calls = RecipeTraining(plan(), few), iter(range(100))
+    before = list(stopped.epochs(should_stop=lambda: next(calls) == 14))
+    assert len(before) == 1
+    assert len(stopped.history) == 1
+    after = list(stopped.epochs())
+    for one, other in zip(figures, before + after, strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], abs=1e-4)
+    for mine, theirs in zip(values(whole).values(), values(stopped).values(), strict=True):
+        assert mine == pytest.approx(theirs, abs=1e-4)
+
+
+def test_report_hears_of_every_call(few):
+    heard = []
+    training = RecipeTraining(plan(), few, steps_at_once=4)
+    (first, _) = training.epochs(report=lambda **figures: heard.append(figures))
+    assert [(figures["epoch"], figures["steps"]) for figures in heard] == [
+        (epoch, steps) for epoch in (0, 1) for steps in (4, 8, 10)
+    ]
+    assert heard[2]["loss"] == first["loss"]
+    assert heard[2]["accuracy"] == first["accuracy"]
+
+
+def test_the_best_epoch_s_weights_are_the_result(few, monkeypatch):
+    recipe = replace(RECIPE, keep="best", length=4)
+    training = RecipeTraining(plan(recipe, split="45k"), few)
+    accuracies, seen = iter([0.2, 0.7, 0.7, 0.1]), []
+    monkeypatch.setattr(recipe_training, "judge", lambda probabilities, labels: (1.0, next(accuracies)))
+    for _ in training.epochs():
+        seen.append(values(training))
+    monkeypatch.undo()
+    record = training.finish()["rows"][0]
+    assert record["kept_epoch"] == 2  # the first of two equal ones, as Keras' ModelCheckpoint keeps
+    for name, array in training._steps.read().items():
+        if name.startswith("model/"):
+            assert (array == seen[1][name]).all()
+
+
+def test_a_reducer_lowers_the_rate(few, monkeypatch):
+    reducer = recipes.Plateau(0.5, 1, 0.0)
+    recipe = replace(RECIPE, plateau=reducer, milestones=(), length=4)
+    monkeypatch.setattr(recipe_training, "judge", lambda probabilities, labels: (1.0, 0.5))
+    figures = list(RecipeTraining(plan(recipe, split="45k"), few).epochs())
+    assert [round(one["learning_rate"], 6) for one in figures] == [0.02, 0.02, 0.01, 0.005]
+    overwritten = replace(recipe, schedule_overwrites_plateau=True)
+    figures = list(RecipeTraining(plan(overwritten, split="45k"), few).epochs())
+    assert [round(one["learning_rate"], 6) for one in figures] == [0.02] * 4
+
+
+def test_a_deep_network_warms_up_until_its_error_falls(few):
+    warm_up = recipes.WarmUp(rate=0.002, error=0.75, from_depth=8)
+    recipe = replace(RECIPE, warm_up=warm_up, milestones=(), length=8, shift=0, flip=False)
+    training = RecipeTraining(plan(recipe), few)
+    figures = list(training.epochs())
+    rates = [round(one["learning_rate"], 6) for one in figures]
+    below = next(number for number, one in enumerate(figures) if one["accuracy"] > 0.25)
+    assert 0 < below < 7
+    assert rates == [0.002] * (below + 1) + [0.02] * (7 - below)
+    shallow = replace(recipe, warm_up=replace(warm_up, from_depth=9), length=1)
+    assert next(iter(RecipeTraining(plan(shallow), few).epochs()))["learning_rate"] == pytest.approx(0.02)
+
+
+def test_a_loss_that_is_no_number_ends_it(few):
+    training = RecipeTraining(plan(replace(RECIPE, learning_rate=1e30)), few)
+    with pytest.raises(checkpoints.TrainingError, match=r"no longer a number in epoch [12]; use a smaller"):
+        list(training.epochs())
+
+
+def test_an_unfinished_training_is_not_tested(few):
+    with pytest.raises(checkpoints.TrainingError, match="only 0 of 2 epochs"):
+        RecipeTraining(plan(), few).finish()
+
+
+def test_bfloat16_trains_as_well(few):
+    training = RecipeTraining(plan(replace(RECIPE, length=6, shift=0), precision="mixed_bfloat16"), few)
+    assert training.model.get_layer("stem_conv").compute_dtype == "bfloat16"
+    assert training.model.output.dtype == "float32"
+    assert keras.config.dtype_policy().name == "float32", "the policy outlives the network"
+    history = list(training.epochs())
+    exact = list(RecipeTraining(plan(replace(RECIPE, length=6, shift=0)), few).epochs())
+    assert history[0]["loss"] == pytest.approx(exact[0]["loss"], abs=0.1)
+    assert history[-1]["accuracy"] > 0.7
+
+
+def test_predictions_do_not_depend_on_how_many_there_are(few):
+    training = RecipeTraining(plan(), few)
+    x = np.concatenate([few[0][0], few[0][0], few[0][0]])
+    all_at_once = training.predict(x)
+    assert all_at_once.shape == (960, 10)
+    assert all_at_once == pytest.approx(
+        np.concatenate([training.predict(x[:7]), training.predict(x[7:])]), abs=1e-5
+    )
+
+
+def test_splits_share_nothing(few):
+    (x, y), test = few
+    (x_train, y_train), (x_kept, y_kept) = plans.split_images(few, "45k")
+    assert len(x_train) + len(x_kept) == len(x)
+    assert {image.tobytes() for image in x_train} | {image.tobytes() for image in x_kept} == {
+        image.tobytes() for image in x
+    }
+    assert np.bincount(y_kept).tolist() == (np.bincount(y) // 10).tolist()
+    assert len(y_train) == len(x_train)
+    assert plans.split_images(few, "50k")[1] is None
+    assert plans.split_images(few, "leaky")[1][0] is test[0]
+
+
+def test_a_plan_survives_its_dict():
+    made = plan(recipes.RECIPES["article"], seed=3)
+    assert plans.Plan.from_dict(made.as_dict() | {"loss": [1.0]}) == made
+    assert made.list_differences(made.as_dict()) == []
+    assert made.list_differences(replace(made, depth=14).as_dict()) == ["depth 14 instead of 8"]
+    with pytest.raises(ValueError, match="no plan: 'seed' is missing"):
+        plans.Plan.from_dict({"model": "resnet_v1", "depth": 8, "recipe": {}})
+
+
+def test_normalization_in_training_is_keras_own(few):
+    """Outputs, gradients and moving statistics, against the layer that ours replaces."""
+    x = keras.ops.convert_to_tensor(few[0][0][:32].astype("float32") / 50)
+    x = keras.ops.concatenate([x, x**2], axis=-1)
+    options = {"momentum": 0.9, "epsilon": 1e-3}
+    ours, theirs = blocks.BatchNormalization(**options), keras.layers.BatchNormalization(**options)
+    for layer in (ours, theirs):
+        layer.build(x.shape)
+        layer.set_weights([np.array(values, "float32") for values in ([1.5, -2], [0.3, 1], [1, 2], [3, 4])])
+    weights = keras.ops.convert_to_tensor(np.random.default_rng(0).normal(size=x.shape).astype("float32"))
+
+    def loss(layer):
+        return lambda arrays: keras.ops.sum(layer(arrays["x"], training=True) * weights)
+
+    assert np.array(ours(x, training=True)) == pytest.approx(np.array(theirs(x, training=True)), abs=1e-4)
+    for mine, kept in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        assert mine == pytest.approx(kept, rel=1e-4)
+    gradients = [np.array(backend.gradients(loss(layer), {"x": x})["x"]) for layer in (ours, theirs)]
+    assert gradients[0] == pytest.approx(gradients[1], abs=1e-3)
