@@ -70,11 +70,11 @@ def plot_ratios(depths, ratios, ax):
     ax.set_xticks(list(depths))
 
 
-def plot_accuracies(histories, ax, *, epochs=None):
-    """Draw training accuracy over the epochs, one line for each entry of `histories`.
+def plot_accuracies(histories, ax, *, epochs=None, what="training accuracy"):
+    """Draw an accuracy over the epochs, one line for each entry of `histories`.
 
     `histories` is `{label: [{"accuracy": ...}, ...]}`, one dict an epoch. `epochs` fixes the axis'
-    length, for a training that still runs.
+    length, for a training that still runs. `what` is the accuracy's name.
     """
     for number, (label, history) in enumerate(histories.items()):
         accuracies = [figures["accuracy"] for figures in history]
@@ -83,7 +83,7 @@ def plot_accuracies(histories, ax, *, epochs=None):
     ax.set_xlim(0.5, max(epochs or longest, 1) + 0.5)
     ax.set_ylim(0, ACCURACY_TOP)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _dress(ax, "epoch", "training accuracy")
+    _dress(ax, "epoch", what)
 
 
 def plot_by_depth(depths, curves, ax):
@@ -95,6 +95,29 @@ def plot_by_depth(depths, curves, ax):
     ax.set_ylim(0, ACCURACY_TOP)
     ax.set_xticks(list(depths))
     _dress(ax, "depth of the network", "training accuracy")
+
+
+def plot_confusion(counts, names, ax):
+    """Draw a confusion matrix: for each true class (row) the share taken for each class (column), in percent."""
+    shares = np.asarray(counts) / np.maximum(np.sum(counts, axis=1, keepdims=True), 1)
+    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), share in np.ndenumerate(shares):
+        if share >= 0.005:
+            color = "white" if share > 0.5 else "black"
+            ax.text(column, row, f"{share:.0%}"[:-1], ha="center", va="center", fontsize="small", color=color)
+    ax.set_xticks(range(len(names)), names, rotation=45, ha="right")
+    ax.set_yticks(range(len(names)), names)
+    ax.set_xlabel("taken for")
+    ax.set_ylabel("is")
+
+
+def plot_rates(schedules, ax):
+    """Draw learning rates over a training: `schedules` is `{label: (positions, rates)}`."""
+    for number, (label, (positions, rates)) in enumerate(schedules.items()):
+        ax.step(positions, rates, where="post", color=COLORS[number % len(COLORS)], linewidth=2, label=label)
+    ax.set_yscale("log")
+    ax.yaxis.set_minor_locator(NullLocator())
+    _dress(ax, "epoch", "learning rate")
 
 
 def plot_image(image, ax):

@@ -77,6 +77,11 @@ class RecipeTraining:
         return self._steps.model
 
     @property
+    def validates(self):
+        """Whether images are kept back for validation."""
+        return self._validation is not None
+
+    @property
     def kept_epoch(self):
         """The epoch whose weights are the result, counted from 1; 0 before the first."""
         if self.plan.recipe.keep == "last" or not self.history:
@@ -105,20 +110,27 @@ class RecipeTraining:
     def finish(self):
         """Test the network and return the record, a dict for `runs.write_run`; write it to the folder, too.
 
-        What is tested are the weights of `kept_epoch`. Raises TrainingError before the last epoch is done.
+        What is tested are the weights of `kept_epoch`. The record's row holds the plan, the figures of all epochs,
+        each as a list, and those of the test: `test_loss`, `test_accuracy` and `confusion`, the number of images
+        by true and by predicted class. Raises TrainingError before the last epoch is done.
         """
         if len(self.history) < self.total_epochs:
             raise TrainingError(f"only {len(self.history)} of {self.total_epochs} epochs are done")
         self._steps.write(self._state | self._best)
         x, y = self._splits[1]
-        test_loss, test_accuracy = judge(self.predict(x), y)
+        probabilities = self.predict(x)
+        test_loss, test_accuracy = judge(probabilities, y)
         row = self.plan.as_dict() | {"devices": len(self.devices), "kept_epoch": self.kept_epoch}
         row |= {name: [figures[name] for figures in self.history] for name in self.history[0]}
         record = {
             "what": f"{self.plan.model} of depth {self.plan.depth}, trained by the recipe {self.plan.recipe.name}",
             "command": self.plan.command,
             "versions": runs.versions(),
-            "rows": [row | {"test_loss": test_loss, "test_accuracy": test_accuracy}],
+            "rows": [
+                row
+                | {"test_loss": test_loss, "test_accuracy": test_accuracy}
+                | {"confusion": confusion_matrix(y, probabilities.argmax(axis=-1)).tolist()}
+            ],
         }
         if self._folder:
             self._folder.guard(lambda: self.model.save_weights(self._folder.path / WEIGHTS))
@@ -250,6 +262,14 @@ class RecipeTraining:
             ) from error
         self.history, self._warming_up = notes["history"], notes["warming_up"]
         self._reductions.restore(notes["reductions"])
+
+
+def confusion_matrix(labels, predicted):
+    """Return how many images of each class (row) were taken for each class (column)."""
+    size = int(max(labels.max(), predicted.max())) + 1
+    counts = np.zeros((size, size), int)
+    np.add.at(counts, (labels, predicted), 1)
+    return counts
 
 
 def judge(probabilities, labels):

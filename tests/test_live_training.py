@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from resnet_edu import live_training, models
+from resnet_edu import live_training, models, plans, recipes
+from resnet_edu.recipe_training import RecipeTraining
 
 
 def builders(depth=8):
@@ -89,3 +90,58 @@ def test_a_network_without_an_epoch_is_described():
     assert live_training.describe_histories({"a": [], "b": [{"accuracy": 0.5}]}) == (
         "training accuracy: a not yet known, b 0.50 after 1 epoch"
     )
+
+
+def recipe_panel(digits, epochs, split="45k"):
+    recipe = recipes.change_recipe(
+        recipes.shorten_recipe(recipes.RECIPES["paper"], epochs), ["batch_size=16", "learning_rate=0.01"]
+    )
+    x, y = digits
+    images = ((x + 0.3) * 255).round().astype("uint8")
+    plan = plans.Plan("resnet_v1", 8, recipe, images="digits", split=split)
+    return live_training.train_by_recipe(RecipeTraining(plan, ((images, y), (images, y))))
+
+
+def test_a_recipe_is_trained_and_drawn(digits):
+    panel = recipe_panel(digits, 2)
+    histories = asyncio.run(panel.finished())
+    assert {label: len(history) for label, history in histories.items()} == {"training": 2, "validation": 2}
+    assert histories["training"][1]["accuracy"] == panel.training.history[1]["accuracy"]
+    assert histories["validation"][1]["accuracy"] == panel.training.history[1]["validation_accuracy"]
+    assert live_training.describe_histories(histories, what="accuracy") in texts(panel)
+    assert "done: 2 epochs" in texts(panel)
+
+
+def test_without_validation_images_there_is_one_curve(digits):
+    assert set(asyncio.run(recipe_panel(digits, 1, split="50k").finished())) == {"training"}
+
+
+def test_a_recipe_stops_within_a_second_and_goes_on(digits):
+    panel = recipe_panel(digits, 400)
+    while len(panel.training.history) < 2:
+        time.sleep(0.02)
+    asked = time.monotonic()
+    panel.children[0].children[0].click()
+    before = asyncio.run(panel.finished())
+    assert time.monotonic() - asked < 1
+    kept = len(before["training"])
+    assert 2 <= kept < 400
+    assert f"stopped; {kept} of 400 epochs kept" in texts(panel)
+    panel.children[0].children[1].click()
+    while len(panel.training.history) < kept + 2:
+        time.sleep(0.02)
+    panel.stop()
+    after = asyncio.run(panel.finished())
+    assert after["training"][:kept] == before["training"]
+    assert len(after["training"]) > kept
+
+
+def test_the_status_tells_how_far_it_is(digits, monkeypatch):
+    monkeypatch.setattr(live_training, "REPORT_SECONDS", 0)
+    said = []
+    monkeypatch.setattr(live_training.TrainingPanel, "_say", lambda self, text: said.append(text))
+    asyncio.run(recipe_panel(digits, 2).finished())
+    assert said[0] == "compiling the training step …"
+    assert said[1].startswith("epoch 1 of 2, 33%: loss ")
+    assert said[-2].startswith("epoch 2 of 2, 100%")
+    assert said[-2].endswith("about 0 s left")

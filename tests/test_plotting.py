@@ -100,3 +100,21 @@ def test_a_chain_has_a_line_for_signal_gradient_and_direct_part(ax):
     assert [line.get_ydata()[0] for line in ax.lines] == [1, 2, 0.5]
     np.testing.assert_array_equal(ax.lines[0].get_xdata(), [0, 1, 2, 3])
     assert len(ax.get_legend().get_texts()) == 3
+
+
+def test_a_confusion_matrix_has_shares_of_each_row(ax):
+    plotting.plot_confusion([[8, 2], [0, 40]], ["cat", "dog"], ax)
+    np.testing.assert_allclose(ax.images[0].get_array(), [[0.8, 0.2], [0, 1]])
+    assert sorted((text.get_position(), text.get_text()) for text in ax.texts) == [
+        ((0, 0), "80"),
+        ((1, 0), "20"),
+        ((1, 1), "100"),
+    ]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["cat", "dog"]
+
+
+def test_rates_are_steps_on_a_logarithmic_axis(ax):
+    plotting.plot_rates({"a": ([0, 1, 2], [0.1, 0.1, 0.01])}, ax)
+    assert ax.get_yscale() == "log"
+    assert ax.lines[0].get_drawstyle() == "steps-post"
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), [0.1, 0.1, 0.01])

@@ -20,6 +20,13 @@ from resnet_edu.checks.plain_vs_residual import (
     check_verdict,
 )
 from resnet_edu.checks.predictions import check_prediction
+from resnet_edu.checks.recipes import (
+    check_crop_and_flip,
+    check_hold_out,
+    check_l2_factor,
+    check_monitor,
+    check_reduced_rate,
+)
 from resnet_edu.checks.shortcuts import check_gate_bias, check_padding_shortcut, check_passed_on
 from resnet_edu.checks.start_here import check_depth
 from resnet_edu.checks.vanishing_gradients import (
@@ -34,17 +41,22 @@ __all__ = [
     "check_bottleneck",
     "check_conv_cost",
     "check_count_parameters",
+    "check_crop_and_flip",
     "check_depth",
     "check_effect",
     "check_fair_depth",
     "check_gate_bias",
     "check_he_stddev",
+    "check_hold_out",
     "check_identity_block",
     "check_identity_kernel",
+    "check_l2_factor",
+    "check_monitor",
     "check_padding_shortcut",
     "check_passed_on",
     "check_prediction",
     "check_projection",
+    "check_reduced_rate",
     "check_relu_position",
     "check_rescue",
     "check_residual_block",

@@ -79,6 +79,20 @@ PREDICTIONS = {
         "c": (False, "No: the two differ by much more than the seeds do."),
         "d": (False, "No: both are of moderate size, and v2's is the smaller one."),
     },
+    "selection": {
+        "a": (
+            False,
+            "No: of several noisy figures the largest was taken. It is large in part by luck, and the luck does "
+            "not come along to other images.",
+        ),
+        "b": (True, "That is what happens, on average: the luck of the images that chose stays with them."),
+        "c": (False, "No: it is the other way round. The images that chose the epoch flatter it."),
+    },
+    "random_crop": {
+        "a": (False, "No: look at how many different images came out."),
+        "b": (True, "That is what happens in Keras 3: the layer draws once for the whole batch."),
+        "c": (False, "No: so many there would be if each image had a place of its own, some by chance the same."),
+    },
 }
 
 

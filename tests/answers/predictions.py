@@ -13,6 +13,8 @@ CORRECT = {
     functools.partial(checks.check_prediction, "half_shortcut"): ["c", "C", "c:"],
     functools.partial(checks.check_prediction, "stage_costs"): ["c", "C", " c "],
     functools.partial(checks.check_prediction, "first_gradient_v2"): ["b", "B", "b)"],
+    functools.partial(checks.check_prediction, "selection"): ["b", "B", " b"],
+    functools.partial(checks.check_prediction, "random_crop"): ["b", "B", "b."],
 }
 
 WRONG = {
@@ -71,6 +73,20 @@ WRONG = {
         ("d", "v2's is the smaller one"),
         ("v1", "not one of the options"),
         (True, "not one of the options"),
+    ],
+    functools.partial(checks.check_prediction, "selection"): [
+        ("a", "in part by luck"),
+        ("c", "the other way round"),
+        ("d", "not one of the options"),
+        (0.5, "not one of the options"),
+        ("", "not one of the options"),
+    ],
+    functools.partial(checks.check_prediction, "random_crop"): [
+        ("a", "how many different images"),
+        ("c", "a place of its own"),
+        ("d", "not one of the options"),
+        (1, "not one of the options"),
+        ("bb", "not one of the options"),
     ],
 }
 

@@ -151,3 +151,20 @@ def test_training_stops_and_starts_again(browsing, lab):
     screenshot(page, "widget_training")
     page.get_by_role("button", name="Stop").press("Enter")
     wait_for_status(page, "stopped in epoch 1")
+
+
+def test_a_training_by_recipe_stops_and_goes_on(browsing, lab):
+    page = open_notebook(browsing, lab, "06_train_cifar10.ipynb")
+    start_all(page)
+    scroll_to_call(page, "train_by_recipe(")
+    page.wait_for_selector(STATUS, timeout=120_000)
+    page.get_by_role("button", name="Stop").press("Enter")
+    wait_for_status(page, "stopped; 0 of 1 epochs kept")
+    wait_for_all(page)
+    outputs = [output for cell in cells_of(page) for output in cell.get("outputs", [])]
+    assert not [output for output in outputs if output["output_type"] == "error"]
+    scroll_to_call(page, "train_by_recipe(")
+    page.get_by_role("button", name="Go on").press("Enter")
+    wait_for_status(page, "done: 1 epochs")
+    assert "after 1 epoch" in page.inner_text(".resnet-edu-summary")
+    screenshot(page, "widget_recipe")

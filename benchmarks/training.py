@@ -1,0 +1,220 @@
+"""Images per second: the course's training, the article's pipeline as published, and PyTorch, in one run.
+
+Each contestant is a process of its own that trains ResNet-20 on 32×32×3 images when it is told to. They take
+turns, so that whatever else the machine does hits all alike. PyTorch is not among the course's packages: without
+it, its row is left out. On a machine with a GPU all contestants use it.
+
+    python benchmarks/training.py [--rounds 5] [--seconds 4]
+"""
+
+import argparse
+import importlib.util
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+IMAGES = 12_800
+CONTESTANTS = {
+    "article, as published": ("published", "tensorflow"),
+    "ours, recipe article": ("article", "tensorflow"),
+    "ours, recipe paper": ("paper", "tensorflow"),
+    "ours, recipe paper, bfloat16": ("paper mixed_bfloat16", "tensorflow"),
+    "ours, recipe paper, on JAX": ("paper", "jax"),
+    "ours, recipe paper, bfloat16, on JAX": ("paper mixed_bfloat16", "jax"),
+    "PyTorch, the paper's network and recipe": ("torch", "torch"),
+}
+
+
+def make_images():
+    """Noise will do: the time does not depend on what the images show."""
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (IMAGES, 32, 32, 3), np.uint8), rng.integers(0, 10, IMAGES, np.uint8)
+    y[:10] = np.arange(10)
+    return (x, y), (x[:100], y[:100])
+
+
+def make_ours(recipe, precision="float32"):
+    from resnet_edu import plans, recipes
+    from resnet_edu.recipe_training import RecipeTraining
+
+    plan = plans.Plan("resnet_v1", 20, recipes.RECIPES[recipe], precision=precision)
+    training = RecipeTraining(plan, make_images())
+
+    def train(seconds):
+        start, done = time.perf_counter(), {}
+
+        def report(*, epoch, steps, **_):
+            done[epoch] = steps
+
+        for _ in training.epochs(report=report, should_stop=lambda: time.perf_counter() - start > seconds):
+            pass
+        return sum(done.values()) * plan.recipe.batch_size
+
+    return train
+
+
+def make_published():
+    """The Keras CIFAR-10 example: its network, its ImageDataGenerator, `fit` on batches of 32."""
+    import keras
+    from keras.src.legacy.preprocessing.image import ImageDataGenerator  # gone from the public interface
+
+    from resnet_edu import blocks, models
+
+    blocks.BatchNormalization = keras.layers.BatchNormalization  # the course's own layer is one of the differences
+    (x, y), _ = make_images()
+    x = x.astype("float32") / 255
+    x -= x.mean(axis=0)
+    model = models.resnet_v1((32, 32, 3), 20)
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    generator = ImageDataGenerator(width_shift_range=0.1, height_shift_range=0.1, horizontal_flip=True)
+    batches = generator.flow(x, keras.utils.to_categorical(y, 10), batch_size=32)
+
+    def train(seconds):
+        start, images = time.perf_counter(), 0
+        while time.perf_counter() - start < seconds:
+            model.fit(batches, steps_per_epoch=10, epochs=1, verbose=0)
+            images += 320
+        return images
+
+    return train
+
+
+def make_torch():
+    """The paper's network and recipe in plain PyTorch, channels last, crops and flips on the device."""
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    class Block(nn.Module):
+        def __init__(self, before, filters, stride):
+            super().__init__()
+            self.conv1 = nn.Conv2d(before, filters, 3, stride, 1, bias=False)
+            self.conv2 = nn.Conv2d(filters, filters, 3, 1, 1, bias=False)
+            self.bn1, self.bn2 = nn.BatchNorm2d(filters), nn.BatchNorm2d(filters)
+            self.stride, self.new = stride, filters - before
+
+        def forward(self, x):
+            branch = self.bn2(self.conv2(functional.relu(self.bn1(self.conv1(x)))))
+            x = x[:, :, :: self.stride, :: self.stride]
+            return functional.relu(branch + functional.pad(x, (0, 0, 0, 0, 0, self.new)))
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    plan = [(16, 16, 1)] * 3 + [(16, 32, 2)] + [(32, 32, 1)] * 2 + [(32, 64, 2)] + [(64, 64, 1)] * 2
+    model = nn.Sequential(
+        *[nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()],
+        *[Block(*sizes) for sizes in plan],
+        *[nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)],
+    ).to(device, memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, 0.9, weight_decay=1e-4)
+    (x, y), _ = make_images()
+    x = torch.tensor(x.transpose(0, 3, 1, 2)).to(device, memory_format=torch.channels_last)
+    y = torch.tensor(y).long().to(device)
+    mean = x.float().mean(axis=0) / 255
+    grid = torch.arange(32, device=device)
+
+    def train_once():
+        rows = torch.randint(IMAGES, (128,), device=device)
+        images = functional.pad(x[rows].float() / 255 - mean, (4, 4, 4, 4))
+        shifts = torch.randint(0, 9, (2, 128, 1), device=device) + grid
+        flipped = torch.where(torch.rand(128, 1, device=device) < 0.5, shifts[1].flip(1), shifts[1])
+        batch = torch.arange(128, device=device)[:, None, None]
+        images = images[batch, :, shifts[0][:, :, None], flipped[:, None, :]].permute(0, 3, 1, 2)
+        loss = functional.cross_entropy(model(images.contiguous(memory_format=torch.channels_last)), y[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    def train(seconds):
+        start, images = time.perf_counter(), 0
+        while time.perf_counter() - start < seconds:
+            for _ in range(10):
+                train_once()
+            if device == "cuda":
+                torch.cuda.synchronize()
+            images += 10 * 128
+        return images
+
+    return train
+
+
+def serve(kind):
+    """For each line of the standard input, a number of seconds, train so long and answer with images a second."""
+    name, *words = kind.split()
+    makers = {"published": make_published, "torch": make_torch}
+    train = makers[name]() if name in makers else make_ours(name, *words)
+    train(1)  # compiles
+    print("ready", flush=True)
+    for line in sys.stdin:
+        start = time.perf_counter()
+        images = train(float(line))
+        print(images / (time.perf_counter() - start), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        serve(arguments.serve)
+        return
+    processes = {}
+    for label, (kind, engine) in CONTESTANTS.items():
+        if importlib.util.find_spec(engine) is None:
+            continue
+        process = subprocess.Popen(
+            [sys.executable, __file__, "--serve", kind],
+            env=os.environ | {"KERAS_BACKEND": engine if engine != "torch" else "tensorflow"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        if process.stdout.readline() != "ready\n":
+            print(f"{label}: does not run here", file=sys.stderr)
+            continue
+        processes[label] = process
+    speeds = {label: [] for label in processes}
+    for _ in range(arguments.rounds):
+        for label, process in processes.items():
+            print(arguments.seconds, file=process.stdin, flush=True)
+            speeds[label].append(float(process.stdout.readline()))
+    for process in processes.values():
+        process.stdin.close()
+        process.wait()
+    write(speeds)
+
+
+def write(speeds):
+    from report import write_report
+
+    medians = {label: statistics.median(values) for label, values in speeds.items()}
+    base = medians["article, as published"] if "article, as published" in medians else min(medians.values())
+    rows = [
+        [
+            label,
+            f"{median:,.0f}",
+            f"{min(speeds[label]):,.0f} to {max(speeds[label]):,.0f}",
+            f"{50_000 / median:,.0f}",
+            f"{median / base:.2f}",
+        ]
+        for label, median in medians.items()
+    ]
+    write_report(
+        "training",
+        "Training ResNet-20",
+        ["training", "images/s, median", "least to greatest", "seconds an epoch of 50,000", "ratio to the first"],
+        rows,
+        note="Images per second of whole training steps, augmentation included. The contestants took turns. The "
+        "article's network has projection shortcuts and biases, and is trained on batches of 32; the paper's has "
+        "neither, on batches of 128.",
+    )
+
+
+if __name__ == "__main__":
+    main()

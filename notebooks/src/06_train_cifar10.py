@@ -1,0 +1,475 @@
+# %% [markdown]
+# # 6 · Training on CIFAR-10
+#
+# **You will** take a published training script apart, find five traps in it and mend them, then train a ResNet, watch it learn, stop it, go on, and test it once.
+#
+# **You will learn** what a recipe is and where the article's and the paper's differ, why the test set is used once, how augmentation works image by image, and how to read a training that was recorded.
+#
+# **You need** lesson 4. CIFAR-10 if you have it; without it, this lesson uses the digits. No GPU is needed, one is used.
+#
+# **Time:** about 110 minutes with the exercises. All cells together run in about 60 seconds on the digits, and in about 3 minutes on CIFAR-10, on two CPU cores.
+
+# %% [markdown]
+# ## 1. A script to audit
+#
+# The article trains its networks with the script of the classic Keras CIFAR-10 example. Shortened, it does this:
+#
+# ```python
+# checkpoint = ModelCheckpoint(filepath, monitor="val_acc", save_best_only=True)
+# scheduler = LearningRateScheduler(lr_schedule)
+# reducer = ReduceLROnPlateau(factor=np.sqrt(0.1), cooldown=0, patience=5, min_lr=0.5e-6)
+# generator = ImageDataGenerator(width_shift_range=0.1, height_shift_range=0.1, horizontal_flip=True)
+# model.fit_generator(
+#     generator.flow(x_train, y_train, batch_size=32),
+#     validation_data=(x_test, y_test),
+#     epochs=200,
+#     callbacks=[checkpoint, reducer, scheduler],
+# )
+# scores = model.evaluate(x_test, y_test)
+# ```
+#
+# Many people have copied it. It has five traps: one in what it measures, two in what does not happen although it is written there, one in a number, and one in calls that no longer exist. Look for them before you read on. Each has an exercise.
+
+# %%
+import keras
+import numpy as np
+from resnet_edu import data
+
+(x_train, y_train), (x_test, y_test) = data.load_course_data()
+print("to train on:", x_train.shape, x_train.dtype, "to test with:", x_test.shape)
+
+# %% [markdown]
+# ## 2. Trap 1: the test set chooses
+#
+# The script measures the accuracy on the test images after each epoch (`validation_data=(x_test, y_test)`), keeps the best of 200 epochs, and reports its accuracy on the same test images. What does this do to the reported figure?
+#
+# An experiment on the digits, where an epoch takes a moment. We train a small network for 20 epochs and note after each which test images it gets right. Then we cut the test images into two halves at random. One half chooses the best epoch. Compare the accuracy of this epoch on the two halves, on average over 1,000 random cuts.
+#
+# - `"a"`: equal on both halves, as they are equally difficult
+# - `"b"`: higher on the half that chose
+# - `"c"`: higher on the other half
+
+# %% tags=["exercise"]
+prediction_selection = "b"  ### SOLUTION
+
+# %%
+from resnet_edu import plans, recipes, training
+from resnet_edu.recipe_training import RecipeTraining
+
+digits = data.load_digits()
+recipe = recipes.shorten_recipe(recipes.find_recipe("article"), 20)
+recipe = recipes.change_recipe(recipe, ["keep=last", "milestones=[]", "flip=False"])
+trial = RecipeTraining(plans.Plan("resnet_v1", 8, recipe, images="digits", split="50k"), digits)
+right = np.array([trial.predict(digits[1][0]).argmax(axis=1) == digits[1][1] for figures in trial.epochs()])
+print("test accuracy after epochs 1 to 20:", *(f"{accuracy:.3f}" for accuracy in right.mean(axis=1)))
+
+# %%
+rng = np.random.default_rng(0)
+gaps = []
+for _ in range(1000):
+    order = rng.permutation(right.shape[1])
+    chose, other = right[:, order[:180]], right[:, order[180:]]
+    best = chose.mean(axis=1).argmax()
+    gaps.append(chose[best].mean() - other[best].mean())
+print(f"the half that chose is {100 * np.mean(gaps):+.2f} points above the other half")
+
+# %%
+from resnet_edu import checks
+
+checks.check_prediction("selection", prediction_selection)
+
+# %% [markdown]
+# The gap is the *selection bias*: part of the best figure is luck, and the luck belongs to the images that chose. With 10,000 test images and epochs that are much alike it is smaller than here, some tenths of a point. But so are the differences between the networks that the article compares: its ResNet v1-44 and v1-56 differ by 0.21 points.
+#
+# The way out is old: keep some of the **training** images back, choose by them, and use the test set once, at the end. The paper does this with 45,000 and 5,000 images to find its schedule, and then trains on all 50,000.
+#
+# ### Exercise 1 · Keep images back (easy, 10 minutes)
+#
+# Write `hold_out(images, labels)`. It returns four arrays: training images, training labels, validation images, validation labels. A tenth of the images is kept back, every class is in both parts, also when the labels come sorted.
+
+
+# %% tags=["exercise"]
+def hold_out(images, labels):
+    ### BEGIN SOLUTION
+    order = np.random.default_rng(0).permutation(len(images))
+    kept, rest = order[: len(images) // 10], order[len(images) // 10 :]
+    return images[rest], labels[rest], images[kept], labels[kept]
+    ### END SOLUTION
+
+
+checks.check_hold_out(hold_out)
+
+# %% [markdown]
+# <details><summary>Hint: the check says that labels are lost</summary>
+#
+# Shuffle one array of indices, and use the same indices for images and labels.
+#
+# </details>
+
+# %% [markdown]
+# ## 3. The recipe, as data
+#
+# Everything that decides how a network is trained fits into one object. This is where the article's and the paper's recipes differ:
+
+# %% tags=["nbval-check-output"]
+article, paper = (recipes.as_dict(recipes.find_recipe(name)) for name in ("article", "paper"))
+for field in article:
+    if field != "name" and article[field] != paper[field]:
+        print(f"{field}: {article[field]}  |  {paper[field]}")
+
+# %% [markdown]
+# Any of these fields can be switched by itself, for example `recipes.change_recipe(recipe, ["shift=0"])`. Read them one by one:
+#
+# - **Optimizer and rate.** The article takes Adam at 0.001, the paper SGD with momentum at 0.1.
+# - **Length.** 200 epochs of 1,562 small batches, or 64,000 steps of 128 images: in images, 10.0 million against 8.2 million.
+# - **Milestones.** Where the rate drops, and to which share of the first rate. The paper's count steps.
+# - **Augmentation.** Shifts by any distance up to 3.2 pixels with a repeated border, or by whole pixels up to 4 with zeros.
+#
+# Both divide the pixels by 255 and subtract the mean image of the training images.
+
+# %%
+import matplotlib.pyplot as plt
+from resnet_edu import plotting
+
+schedules = {}
+for name, steps_per_epoch in [("article", 1562), ("paper", 390)]:
+    recipe = recipes.find_recipe(name)
+    epochs = np.arange(recipes.count_epochs(recipe, steps_per_epoch))
+    rates = [recipes.list_rates(recipe, epoch, steps_per_epoch)[-1] for epoch in epochs]
+    schedules[f"{name}: {recipe.optimizer}"] = (epochs, rates)
+fig, ax = plt.subplots(figsize=(9, 3), layout="constrained")
+plotting.plot_rates(schedules, ax)
+plt.show()
+for name, (epochs, rates) in schedules.items():
+    print(f"{name}, {len(epochs)} epochs:", *(f"{rate:.2g}" for rate in dict.fromkeys(rates)))
+
+# %% [markdown]
+# ## 4. Trap 2: two masters for one rate
+#
+# The script has a schedule *and* a reducer. The reducer multiplies the rate by √0.1 when the validation loss has not fallen for 5 epochs. What does it do here? Both are Keras' own callbacks; a model that learns nothing, so that the loss never falls, shows them at work:
+
+
+# %%
+def schedule(epoch):
+    for last, factor in [(180, 0.5e-3), (160, 1e-3), (120, 1e-2), (80, 1e-1)]:
+        if epoch > last:
+            return 1e-3 * factor
+    return 1e-3
+
+
+def rates_with(callbacks, epochs=30):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, trainable=False)])
+    model.compile(keras.optimizers.Adam(1e-3), "mse")
+    seen = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: rates.append(float(model.optimizer.learning_rate))
+    )
+    rates, ones = [], np.ones((4, 1))
+    model.fit(ones, ones, epochs=epochs, validation_data=(ones, ones), callbacks=[*callbacks, seen], verbose=0)
+    return rates
+
+
+# %%
+def reducer():
+    return keras.callbacks.ReduceLROnPlateau(factor=np.sqrt(0.1), cooldown=0, patience=5, min_lr=0.5e-6)
+
+
+alone = rates_with([reducer()])
+together = rates_with([reducer(), keras.callbacks.LearningRateScheduler(schedule)])
+print("epoch             ", *(f"{epoch:8}" for epoch in range(0, 30, 5)))
+print("reducer alone     ", *(f"{rate:8.1e}" for rate in alone[::5]))
+print("reducer + schedule", *(f"{rate:8.1e}" for rate in together[::5]))
+
+# %% [markdown]
+# Alone, the reducer does its work. Beside the schedule it has none: the schedule sets the rate anew at the start of every epoch, whatever the reducer did at the end of the one before. Nothing warns you.
+#
+# ### Exercise 2 · Serve both (medium, 10 minutes)
+#
+# Write `reduced_rate(epoch, reductions)`: the rate of `schedule(epoch)`, after the reducer has struck `reductions` times, each time by √0.1. It never falls below 0.5e-6.
+
+
+# %% tags=["exercise"]
+def reduced_rate(epoch, reductions):
+    ### BEGIN SOLUTION
+    return max(schedule(epoch) * np.sqrt(0.1) ** reductions, 0.5e-6)
+    ### END SOLUTION
+
+
+checks.check_reduced_rate(reduced_rate)
+
+# %% [markdown]
+# ## 5. Trap 3: the checkpoint that never saves
+#
+# `monitor="val_acc"` was right when the script was written. We run it today, and print what Keras says:
+
+# %%
+import logging
+import tempfile
+import warnings
+from pathlib import Path
+
+logging.getLogger("absl").setLevel("ERROR")
+tiny = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")])
+tiny.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+train_images, train_labels, kept_images, kept_labels = *digits[0], *digits[1]
+with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    checkpoint = keras.callbacks.ModelCheckpoint(f"{folder}/best.keras", monitor="val_acc", save_best_only=True)
+    history = tiny.fit(
+        train_images / 255,
+        train_labels,
+        epochs=2,
+        verbose=0,
+        callbacks=[checkpoint],
+        validation_data=(kept_images / 255, kept_labels),
+    ).history
+    print("files saved:", [path.name for path in Path(folder).iterdir()])
+print("Keras warned:", str(told[-1].message) if told else "no")
+
+# %% [markdown]
+# 200 epochs later there is no checkpoint. A warning went by, if anyone saw it.
+#
+# ### Exercise 3 · The right name (easy, 5 minutes)
+#
+# Which name must the checkpoint monitor? `history` of the cell above is a dict of what Keras measured.
+
+# %% tags=["exercise"]
+monitor = "val_accuracy"  ### SOLUTION
+checks.check_monitor(monitor)
+
+# %% [markdown]
+# ## 6. Trap 4: a factor of two
+#
+# The paper's weight decay is 0.0001: in each step, 0.0001 times the weight is added to the weight's gradient. The script has `kernel_regularizer=l2(1e-4)`, and many take it for the same. Measure it, by the difference of the L2 term at two near weights:
+
+# %% tags=["nbval-check-output"]
+term, w, h = keras.regularizers.L2(1e-4), 0.3, 0.001
+slope = (float(term(np.array([w + h]))) - float(term(np.array([w - h])))) / (2 * h)
+print(f"gradient of the term: {slope:.2e}, weight decay: {slope / w:.1e}")
+
+# %% [markdown]
+# ### Exercise 4 · Weight decay (easy, 5 minutes)
+#
+# Write `l2_factor(weight_decay)`: the factor to give to `L2`.
+
+
+# %% tags=["exercise"]
+def l2_factor(weight_decay):
+    ### BEGIN SOLUTION
+    return weight_decay / 2
+    ### END SOLUTION
+
+
+checks.check_l2_factor(l2_factor)
+
+# %% [markdown]
+# There is a second way to get it wrong. `keras.optimizers.SGD(weight_decay=1e-4)` does not add to the gradient. It shrinks the weights by rate × decay in each step, past the momentum. With a momentum of 0.9 this is about a tenth of the paper's decay, since there each contribution is repeated until it has counted ten times.
+#
+# ## 7. Trap 5: calls that are gone, and augmentation
+#
+# Keras 3 has no `fit_generator` and no `ImageDataGenerator`. It has layers for augmentation. What they do is not always the same. A batch of 64 times the same image goes through `keras.layers.RandomCrop`. How many different images come out?
+#
+# - `"a"`: 64, or nearly
+# - `"b"`: 1
+# - `"c"`: about 40
+
+# %% tags=["exercise"]
+prediction_crop = "b"  ### SOLUTION
+
+# %%
+same = np.repeat(np.pad(x_train[:1], [(0, 0), (4, 4), (4, 4), (0, 0)]), 64, axis=0).astype("float32")
+crops = keras.ops.convert_to_numpy(keras.layers.RandomCrop(32, 32, seed=0)(same, training=True))
+print("different images:", len(np.unique(crops.reshape(64, -1), axis=0)))
+checks.check_prediction("random_crop", prediction_crop)
+
+# %% [markdown]
+# So we do it ourselves, as the paper describes it: pad each image with 4 zeros on each side, cut out a part of the old size at a random place, and mirror every second one, by chance.
+#
+# ### Exercise 5 · Crops without the generator (medium, 20 minutes)
+#
+# Write `crop_and_flip(images, tops, lefts, flips)`. `images` is `(n, height, width, channels)`, the others have one entry for each image: the row and the column (0 to 8) of the padded image where the cut begins, and whether the result is mirrored left to right. Return an array of the same shape as `images`.
+
+
+# %% tags=["exercise"]
+def crop_and_flip(images, tops, lefts, flips):
+    ### BEGIN SOLUTION
+    n, height, width, channels = images.shape
+    padded = np.pad(images, [(0, 0), (4, 4), (4, 4), (0, 0)])
+    result = np.zeros_like(images)
+    for i in range(n):
+        part = padded[i, tops[i] : tops[i] + height, lefts[i] : lefts[i] + width]
+        result[i] = part[:, ::-1] if flips[i] else part
+    return result
+    ### END SOLUTION
+
+
+checks.check_crop_and_flip(crop_and_flip)
+
+# %% [markdown]
+# The course's version is in `resnet_edu/augmentation.py`. It does the same with two small matrices for each image, one that picks rows and one that picks columns. Products of matrices compile into the training step, on a GPU too, and they can shift by half a pixel, as the article's generator does.
+
+# %%
+from resnet_edu.augmentation import augment, draw_augmentation
+
+fig, axes = plt.subplots(2, 8, figsize=(10, 2.9), layout="constrained")
+eight = np.repeat(x_train[7:8], 8, axis=0)
+for row, name in zip(axes, ("article", "paper")):
+    recipe = recipes.find_recipe(name)
+    shifts, flips = draw_augmentation(recipe, 8, np.random.default_rng(1))
+    images = keras.ops.convert_to_numpy(augment(eight.astype("float32"), shifts, flips, fill=recipe.fill))
+    for ax, image, shift, flip in zip(row, images, shifts, flips):
+        plotting.plot_image(np.clip(image, 0, 255).round().astype("uint8"), ax)
+        ax.set_title(f"{shift[0]:+.1f} {shift[1]:+.1f}{' ↔' if flip else ''}", fontsize="small")
+plt.show()
+print("one image, eight times, above by the article's recipe, below by the paper's;")
+print("the title gives the shift in rows and columns, ↔ marks the mirrored ones")
+
+# %% [markdown]
+# Digits have a left and a right: a mirrored 2 is no digit. On the digits we switch the flips off.
+#
+# ## 8. Train
+#
+# Now the audited version. `RecipeTraining` keeps the images as bytes until they are on the device, augments them inside the compiled step, keeps a tenth of the training images back, and never sees the test set. On a GPU this cell trains ResNet-20 by the paper's recipe, for 164 epochs. On a CPU it is honest and short: on CIFAR-10 ResNet-8 for 3 epochs, on the digits ResNet-20 for 12. The rate drops at the same shares of the training, at the half and at three quarters.
+
+# %%
+from resnet_edu import backend
+
+is_cifar = len(x_train) == 50_000
+recipe = recipes.find_recipe("paper")
+if not is_cifar:
+    recipe = recipes.change_recipe(recipe, ["flip=False", "shift=1", "batch_size=64"])
+if not is_cifar or not backend.on_accelerator():
+    recipe = recipes.shorten_recipe(recipe, training.planned_epochs(3 if is_cifar else 12))
+plan = plans.Plan(
+    "resnet_v1",
+    8 if is_cifar and not backend.on_accelerator() else 20,
+    recipe,
+    images="cifar10" if is_cifar else "digits",
+    split="45k",
+)
+splits = ((x_train, y_train), (x_test, y_test)) if is_cifar else digits
+run = RecipeTraining(plan, splits, folder=tempfile.mkdtemp())
+print(f"{plan.title}: {run.total_epochs} epochs of {run.steps_per_epoch} steps on {run.devices[0]}")
+
+# %% [markdown]
+# **Stop** ends the training after the step in hand. **Go on** takes it up after the last finished epoch, with the same order of images and the same crops as if it had never stopped. Try it while it runs.
+
+# %%
+from resnet_edu import live_training
+
+panel = live_training.train_by_recipe(run)
+panel
+
+# %%
+histories = await panel.finished()
+
+# %%
+fig, ax = plt.subplots(figsize=(8, 3.3), layout="constrained")
+plotting.plot_accuracies(histories, ax, what="accuracy")
+plt.show()
+print(live_training.describe_histories(histories, what="accuracy"))
+
+# %% [markdown]
+# The training accuracy is measured during the epoch, on augmented images, while the network still changes; the validation accuracy after the epoch, on images as they are. So early in a training the validation accuracy can well be the higher one.
+#
+# Now, once, the test:
+
+# %%
+from resnet_edu.recipe_training import confusion_matrix, judge
+
+x_new, y_new = splits[1]
+probabilities = run.predict(x_new)
+loss, accuracy = judge(probabilities, y_new)
+spread = (accuracy * (1 - accuracy) / len(y_new)) ** 0.5
+print(
+    f"test loss {loss:.3f}, test accuracy {accuracy:.4f} ± {spread:.4f} (one standard error of {len(y_new):,} images)"
+)
+
+# %% [markdown]
+# ### What it gets wrong
+#
+# The confusion matrix shows for each class (row) for what its images are taken (column), in percent.
+
+# %%
+names = data.CIFAR10_CLASSES if is_cifar else [str(digit) for digit in range(10)]
+counts = confusion_matrix(y_new, probabilities.argmax(axis=1))
+fig, ax = plt.subplots(figsize=(6, 5.2), layout="constrained")
+plotting.plot_confusion(counts, names, ax)
+plt.show()
+wrong = counts - np.diag(np.diag(counts))
+for flat in np.argsort(wrong, axis=None)[::-1][:3]:
+    row, column = np.unravel_index(flat, wrong.shape)
+    print(f"{wrong[row, column]} of {counts[row].sum()} images of {names[row]} are taken for {names[column]}")
+
+# %% [markdown]
+# And the worst mistakes: the wrong answers that the network was surest of.
+
+# %%
+surest = np.argsort(np.where(probabilities.argmax(axis=1) == y_new, 0, probabilities.max(axis=1)))[::-1][:8]
+fig, axes = plt.subplots(1, 8, figsize=(11, 2), layout="constrained")
+for ax, index in zip(axes, surest):
+    taken = probabilities[index].argmax()
+    plotting.plot_image(x_new[index], ax)
+    ax.set_title(f"{names[y_new[index]]}\ntaken for {names[taken]}", fontsize="small")
+    print(f"{names[y_new[index]]} taken for {names[taken]} with probability {probabilities[index][taken]:.2f}")
+plt.show()
+
+# %% [markdown]
+# ## 9. Recorded runs
+#
+# The recipe `quick` trains ResNet-20 on CIFAR-10 for three epochs, which takes four minutes on two CPU cores. We recorded it for three seeds, the plain network of the same depth beside it, and the article's recipe cut to three epochs. The points are your own run, if it was on CIFAR-10.
+
+# %%
+from resnet_edu import runs
+
+recorded = runs.load_run("cifar10_quick")
+curves = {}
+for row in recorded["rows"]:
+    kind = {"resnet_v1": "ResNet", "plain_net": "plain"}[row["model"]]
+    curves[f"{kind}-{row['depth']}, {row['recipe']['name']}, seed {row['seed']}"] = [
+        {"accuracy": value} for value in row["accuracy"]
+    ]
+if is_cifar:
+    curves["yours"] = histories["training"]
+fig, ax = plt.subplots(figsize=(9, 3.6), layout="constrained")
+plotting.plot_accuracies(curves, ax)
+plt.show()
+for row, name in zip(recorded["rows"], curves):
+    print(f"{name:26} test accuracy {row['test_accuracy']:.4f}")
+print(runs.describe_run(recorded))
+
+# %% [markdown]
+# Three epochs are not a verdict on a network or a recipe. They show how far four minutes go. Full trainings on a GPU have not been recorded for this course yet; until they are, these published figures are what to compare with (test accuracy in percent):
+#
+# | network | the paper | the article |
+# |---|---|---|
+# | ResNet v1-20 | 91.25 | 92.16 |
+# | ResNet v1-32 | 92.49 | 92.46 |
+# | ResNet v1-44 | 92.83 | 92.50 |
+# | ResNet v1-56 | 93.03 | 92.71 |
+# | ResNet v1-110 | 93.57 | 92.65 |
+#
+# Read the two columns with what you know now. The article's figures are the best of 200 epochs on the test images, the paper's are not. The recipes differ in every line of section 3. And the paper gives its spread for ResNet-110 only: 93.39 ± 0.16 over five runs, 93.57 the best of them.
+#
+# ## 10. On your own machine
+#
+# The same training from a terminal, with a progress bar:
+#
+# ```bash
+# python -m resnet_edu data --download
+# python -m resnet_edu train --model resnet_v1 --depth 20 --recipe paper
+# python -m resnet_edu train --model resnet_v1 --depth 20 --recipe article --set plateau=None
+# ```
+#
+# A folder under `trainings/` receives a checkpoint after each epoch and, at the end, the weights and one JSON record with recipe, seed, versions, device and full history. After a crash, the same command with `--resume` goes on as if nothing had happened. `--devices 2` shares each batch between two GPUs, `--precision mixed_bfloat16` computes with 16 bits where that is enough, `--split leaky` lets the test set choose, as the article did, so that you can measure what it is worth. `python -m resnet_edu train --help` lists the rest.
+#
+# ## What to take along
+#
+# - A result belongs to a recipe. Write it down as data, change one field at a time.
+# - The test set is used once. What chooses an epoch, a rate or a network cannot judge it.
+# - A script that runs is not a script that does what it says. The reducer without effect and the checkpoint that never saves both ran for years.
+# - Keras' `L2(f)` is a weight decay of `2f`.
+# - Augmentation draws anew for each image. Count the different results before you trust a layer.
+#
+# **Next:** lesson 7 looks inside trained networks.
+#
+# **Sources:** He et al. 2015, [Deep Residual Learning](https://arxiv.org/abs/1512.03385), sections 3.4 and 4.2, table 6 · [Keras' CIFAR-10 ResNet example](https://github.com/keras-team/keras/blob/2.3.1/examples/cifar10_resnet.py), whose figures the article reports.
