@@ -39,12 +39,12 @@ def train_by_recipe(training):
 class TrainingPanel(Panel):
     """A chart of accuracies over `epochs`, with Stop and another button; `histories` holds what it shows.
 
-    A subclass has `_train(stop_asked, histories)`, which trains in a thread of its own and fills the histories,
-    and `_again()`, what the other button does. `what` is the accuracies' name.
+    A subclass has `_train(stop_asked, histories, *arguments)`, which trains in a thread of its own and fills the
+    histories, and `_again()`, what the other button does. `what` is the accuracies' name.
     """
 
     def __init__(self, labels, *, epochs, what, button, tooltip, title):
-        self._labels, self._epochs, self._what = list(labels), epochs, what
+        self._labels, self._epochs, self._accuracy = list(labels), epochs, what
         self._stop_asked = threading.Event()
         self._thread = self._error = None
         self._stop_button = ipywidgets.Button(description="Stop", tooltip="stop after the batch in hand")
@@ -56,14 +56,14 @@ class TrainingPanel(Panel):
         buttons = ipywidgets.HBox([self._stop_button, self._again_button, self._status], layout=WRAP)
         super().__init__([buttons, self._picture], title)
 
-    def _begin(self):
-        """Start a thread that trains, in the place of one that still runs."""
+    def _begin(self, *arguments):
+        """Start a thread that trains, in the place of one that still runs, and give it the `arguments`."""
         self._stop_asked.set()
         before, self._stop_asked = self._thread, threading.Event()
         self.histories = {label: [] for label in self._labels}
         self._stop_button.disabled = False
         self._thread = threading.Thread(
-            target=self._run, args=(before, self._stop_asked, self.histories), daemon=True
+            target=self._run, args=(before, self._stop_asked, self.histories, *arguments), daemon=True
         )
         self._thread.start()
 
@@ -88,13 +88,13 @@ class TrainingPanel(Panel):
             raise self._error
         return self.histories
 
-    def _run(self, before, stop_asked, histories):
+    def _run(self, before, stop_asked, histories, *arguments):
         if before is not None:
             before.join()
         self._error = None
         try:
             self._draw(histories)
-            self._train(stop_asked, histories)
+            self._train(stop_asked, histories, *arguments)
         except Exception as error:
             self._error = error
             self._say(f"The training failed: {type(error).__name__}: {error}")
@@ -105,8 +105,8 @@ class TrainingPanel(Panel):
 
     def _draw(self, histories):
         figure, ax = wide_axes(0.66, height=0.78)
-        plotting.plot_accuracies(histories, ax, epochs=self._epochs, what=self._what)
-        self._picture.value = as_html(figure, describe_histories(histories, what=self._what))
+        plotting.plot_accuracies(histories, ax, epochs=self._epochs, what=self._accuracy)
+        self._picture.value = as_html(figure, describe_histories(histories, what=self._accuracy))
 
 
 class SideBySidePanel(TrainingPanel):
@@ -126,13 +126,12 @@ class SideBySidePanel(TrainingPanel):
     def start(self, seed):
         """Train anew with this `seed`, in the place of a training that still runs."""
         self._seed, self.models = seed, {}
-        self._begin()
+        self._begin(seed, self.models)
 
     def _again(self):
         self.start(self._seed + 1)
 
-    def _train(self, stop_asked, histories):
-        seed, models = self._seed, self.models
+    def _train(self, stop_asked, histories, seed, models):
         models |= {label: build(seed) for label, build in self._builders.items()}
         # Not in turns: two compiled steps of 56 layers at once would need more memory than Binder gives.
         for label, model in models.items():

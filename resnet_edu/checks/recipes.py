@@ -26,7 +26,8 @@ def check_hold_out(answer):
 
     def verify():
         rng = np.random.default_rng(0)
-        for count, is_sorted in [(400, False), (400, True), (1000, False)]:
+        # So many that a random tenth has all classes.
+        for count, is_sorted in [(2000, False), (2000, True), (2500, False)]:
             labels = np.arange(count) % 10
             labels = np.sort(labels) if is_sorted else rng.permutation(labels)
             # The first pixels hold the image's own number, so that each can be found again.

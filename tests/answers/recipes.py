@@ -142,12 +142,12 @@ CORRECT = {
 WRONG = {
     checks.check_hold_out: [
         (the_last_tenth, "with sorted labels, the classes [0, 1, 2, 3, 4, 5, 6, 7, 8] are missing"),
-        (all_of_it, "40 images are in both parts"),
+        (all_of_it, "200 images are in both parts"),
         (with_replacement, "some images come twice"),
         (shuffled_apart, "have lost their labels"),
-        (a_half, "200 of 400 images are kept back"),
-        (some_are_lost, "160 of 400 images are in neither part"),
-        (the_other_way_round, "360 of 400 images are kept back"),
+        (a_half, "1000 of 2000 images are kept back"),
+        (some_are_lost, "800 of 2000 images are in neither part"),
+        (the_other_way_round, "1800 of 2000 images are kept back"),
         (images_first, "the arrays have 4 and 4 axes"),
         (lambda images, labels: (images, labels), "must return four arrays"),
         (lambda images, labels: (images, labels, images[:40], labels[:39]), "40 images came with 39 labels"),
