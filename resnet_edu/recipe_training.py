@@ -38,8 +38,9 @@ class RecipeTraining:
     stopped. `accelerated` compiles as for a GPU, and is true where there is one.
 
     `history` has one dict for each finished epoch: `loss`, the mean cross-entropy of the augmented training
-    images, and `accuracy`; `l2`, the sum of the L2 terms, which are minimized, too; `validation_loss` and
-    `validation_accuracy` where images are kept back; the last `learning_rate`; the `seconds` of the steps.
+    images, and `accuracy`; `l2`, the sum of the L2 terms, which are minimized, too, at the end of the epoch;
+    `validation_loss` and `validation_accuracy` where images are kept back; the last `learning_rate`; the `seconds`
+    of the steps.
 
     Raises TrainingError where the training cannot begin, ValueError for a network that cannot be built.
     """
@@ -101,7 +102,6 @@ class RecipeTraining:
                 self._steps.write(self._state)
                 return
             self._state = self._steps.read()
-            figures["l2"] = float(sum(keras.ops.convert_to_numpy(loss) for loss in self._steps.model.losses))
             self.history.append(figures)
             self._take_in(figures)
             self._save()
@@ -207,7 +207,7 @@ class RecipeTraining:
                 return None
             part = [array[done : done + self._steps_at_once] for array in drawn]
             began = time.perf_counter()
-            means = self._steps.train(*part)
+            *means, l2 = self._steps.train(*part)
             seconds += time.perf_counter() - began
             sums += np.multiply(means, len(part[0]))
             done += len(part[0])
@@ -217,7 +217,7 @@ class RecipeTraining:
                     f"the loss is no longer a number in epoch {epoch + 1}; use a smaller learning_rate"
                 )
             report(epoch=epoch, steps=done, loss=loss, accuracy=accuracy)
-        figures = {"loss": loss, "accuracy": accuracy}
+        figures = {"loss": loss, "accuracy": accuracy, "l2": l2}
         if self._validation:
             validated = judge(self.predict(self._validation[0]), self._validation[1])
             figures |= dict(zip(("validation_loss", "validation_accuracy"), validated, strict=True))

@@ -8,6 +8,7 @@ import numpy as np
 
 from resnet_edu import backend
 from resnet_edu.gradients import gradient_norms, select_convolutions
+from resnet_edu.recipe_training import choose_devices
 
 PROBE_IMAGES = 64
 
@@ -27,30 +28,33 @@ def train_epochs(model, x, y, *, epochs, batch_size=64, learning_rate=1e-3, seed
     """
     if len(x) < batch_size:
         raise ValueError(f"{len(x)} images are fewer than one batch of {batch_size}")
-    model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-        jit_compile=backend.name() == "JAX",  # XLA takes minutes for a deep network on TensorFlow
+    steps = backend.training_steps(
+        lambda: model,
+        lambda: keras.optimizers.Adam(learning_rate),
+        prepare=lambda images, shifts, flips: images,
+        plain=lambda images: images,
+        devices=choose_devices(),
+        accelerated=backend.on_accelerator(),
     )
-    # Makes the metrics' variables. Without them TensorFlow traces the training step twice, which doubles the wait.
-    model.evaluate(x[:batch_size], y[:batch_size], batch_size=batch_size, verbose=0)
-    stopper = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: setattr(model, "stop_training", should_stop())
-    )
+    steps.place(x, y)
     rng = np.random.default_rng(seed)
+    shifts, flips = np.zeros((1, batch_size, 2), "float32"), np.zeros((1, batch_size), bool)
+    rates = np.array([learning_rate], "float32")
     try:
         for _ in range(epochs):
-            order = rng.permutation(len(x))[: len(x) // batch_size * batch_size]
-            fitted = model.fit(
-                x[order], y[order], batch_size=batch_size, shuffle=False, verbose=0, callbacks=[stopper]
-            )
-            if should_stop():
-                return
-            yield {name: values[0] for name, values in fitted.history.items()}
+            order = rng.permutation(len(x))[: len(x) // batch_size * batch_size].astype("int32")
+            sums = np.zeros(3)
+            batches = order.reshape(-1, 1, batch_size)
+            for indices in batches:
+                if should_stop():
+                    return
+                sums += steps.train(indices, shifts, flips, rates)
+            entropy, accuracy, l2 = (sums / len(batches)).tolist()
+            steps.read()  # the model gets its new weights
+            yield {"loss": entropy + l2, "accuracy": accuracy}
     finally:
         # The compiled steps of a deep network take hundreds of megabytes, and the next network needs them.
-        model.train_function = model.test_function = None
+        steps.release()
         gc.collect()
 
 

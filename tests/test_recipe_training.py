@@ -62,9 +62,9 @@ def test_it_trains_as_fit_does(few):
             losses.append(fitted.history["loss"][0])
             accuracies.append(fitted.history["accuracy"][0])
         l2 = float(sum(keras.ops.convert_to_numpy(loss) for loss in model.losses))
-        assert figures["loss"] == pytest.approx(np.mean(losses) - l2, abs=2e-3)
+        assert figures["loss"] + l2 == pytest.approx(np.mean(losses), abs=2e-3)
         assert figures["accuracy"] == pytest.approx(np.mean(accuracies), abs=0.01)
-        assert figures["l2"] == pytest.approx(l2, rel=1e-3)
+        assert figures["l2"] == pytest.approx(l2, rel=2e-3)
         assert figures["learning_rate"] == pytest.approx(0.02 if epoch == 0 else 0.002)
     for mine, theirs in zip(training.model.get_weights(), model.get_weights(), strict=True):
         assert mine == pytest.approx(theirs, abs=5e-3)

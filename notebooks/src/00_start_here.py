@@ -36,7 +36,7 @@ print(f"Python {platform.python_version()}, Keras {keras.__version__} on {backen
 print(f"{os.cpu_count()} CPU cores; devices that {backend.name()} sees: {', '.join(backend.devices())}")
 
 # %% [markdown]
-# Every lesson works on a CPU with two cores. A GPU helps only in the lesson that trains on CIFAR-10, which is still to come.
+# Every lesson works on a CPU with two cores. A GPU helps only in lesson 6, which trains on CIFAR-10.
 
 # %% [markdown]
 # ## The data
@@ -152,6 +152,6 @@ except ValueError as error:
 # | [4 · ResNet v1](04_resnet_v1.ipynb) | build the network, count its cost, hunt a bug | 100 min | 15 s |
 # | [5 · ResNet v2](05_resnet_v2.ipynb) | move the ReLU, build the bottleneck, compare with v1 | 100 min | 50 s |
 #
-# The last column was measured (`benchmarks/lessons.md` has the machine and the memory each lesson needs). More lessons follow: training on CIFAR-10, a look inside trained networks, and the large networks for ImageNet.
+# The last column was measured (`benchmarks/lessons.md` has the machine and the memory each lesson needs). More lessons follow: a look inside trained networks, and the large networks for ImageNet.
 #
 # **Next:** [lesson 1](01_vanishing_gradients.ipynb).

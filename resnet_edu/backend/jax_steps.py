@@ -39,13 +39,12 @@ class JaxSteps:
 
     def train(self, indices, shifts, flips, rates):
         steps, batch = indices.shape
-        loss = right = 0.0
+        totals = np.zeros(3)
         at_once = steps if self._accelerated else 1
         for start in range(0, steps, at_once):
             part = slice(start, start + at_once)
-            part_loss, part_right = self._train_part(indices[part], shifts[part], flips[part], rates[part])
-            loss, right = loss + part_loss, right + part_right
-        return loss / steps, right / (steps * batch)
+            totals += self._train_part(indices[part], shifts[part], flips[part], rates[part])
+        return totals[0] / steps, totals[1] / (steps * batch), totals[2] / steps
 
     def _train_part(self, *arrays):
         steps = len(arrays[0])
@@ -54,8 +53,8 @@ class JaxSteps:
         for array in arrays:
             filled = np.pad(array, [(0, self._longest - steps)] + [(0, 0)] * (array.ndim - 1))
             padded.append(self._put(filled, *((None, "batch") if array.ndim > 1 else ())))
-        self._state, loss, right = self._train(self._state, steps, padded, self._images, self._labels)
-        return float(loss), float(right)
+        self._state, totals = self._train(self._state, steps, padded, self._images, self._labels)
+        return np.asarray(totals)
 
     def predict(self, images):
         return np.asarray(self._predict(self._state, self._put(images)))
@@ -93,14 +92,13 @@ class JaxSteps:
 
     def _train_several(self, state, steps, arrays, images, labels):
         def one(step, carried):
-            state, loss, right = carried
-            indices, shifts, flips, rates = (array[step] for array in arrays)
-            state, entropy, answers = self._step(state, indices, shifts, flips, rates, images, labels)
-            return state, loss + entropy, right + answers
+            state, totals = carried
+            state, seen = self._step(state, *(array[step] for array in arrays), images, labels)
+            return state, totals + seen
 
         if not self._accelerated:
-            return one(0, (state, 0, 0))
-        return lax.fori_loop(0, steps, one, (state, jnp.float32(0), jnp.float32(0)))
+            return one(0, (state, jnp.zeros(3)))
+        return lax.fori_loop(0, steps, one, (state, jnp.zeros(3)))
 
     def _step(self, state, indices, shifts, flips, rate, images, labels):
         weights, others, slots = state
@@ -111,12 +109,13 @@ class JaxSteps:
                 weights, others, x, training=True, return_losses=True
             )
             entropy = jnp.mean(keras.losses.sparse_categorical_crossentropy(y, probabilities))
-            return entropy + sum(penalties), (entropy, new, jnp.sum(jnp.argmax(probabilities, -1) == y))
+            l2, right = sum(penalties), jnp.sum(jnp.argmax(probabilities, -1) == y)
+            return entropy + l2, (new, jnp.stack([entropy, right, l2]))
 
-        gradients, (entropy, others, right) = jax.grad(loss, has_aux=True)(weights)
+        gradients, (others, seen) = jax.grad(loss, has_aux=True)(weights)
         slots = [rate.astype(slot.dtype) if index == self._rate else slot for index, slot in enumerate(slots)]
         weights, slots = self.optimizer.stateless_apply(slots, gradients, weights)
-        return [weights, others, slots], entropy, right.astype("float32")
+        return [weights, others, slots], seen
 
     def _predict_batch(self, state, images):
         weights, others, _ = state

@@ -35,15 +35,16 @@ class TensorFlowSteps:
         self._images, self._labels = tf.constant(images), tf.constant(labels, "int32")
 
     def train(self, indices, shifts, flips, rates):
-        """Make one training step for each row of `indices`; return the mean loss and the share of right answers.
+        """Make one training step for each row of `indices`; return its means: loss, accuracy, L2.
 
         `indices` are int32 `(steps, batch)`, the images of each step; `shifts` float32 `(steps, batch, 2)` and
-        `flips` bool `(steps, batch)` their augmentation, `rates` float32 `(steps,)` the learning rates.
+        `flips` bool `(steps, batch)` their augmentation, `rates` float32 `(steps,)` the learning rates. The loss
+        is the cross-entropy; L2 is the sum of the model's L2 terms, which is minimized with it.
         """
         steps, batch = indices.shape
         arrays = [tf.constant(array) for array in (indices, shifts, flips, rates)]
-        loss, right = self._train(*arrays, self._images, self._labels)
-        return float(loss) / steps, float(right) / (steps * batch)
+        loss, right, l2 = (float(total) for total in self._train(*arrays, self._images, self._labels))
+        return loss / steps, right / (steps * batch), l2 / steps
 
     def predict(self, images):
         """Return the class probabilities of a batch of stored images, float32 `(n, classes)`."""
@@ -72,17 +73,16 @@ class TensorFlowSteps:
         )
 
     def _train_several(self, indices, shifts, flips, rates, images, labels):
-        loss, right = tf.constant(0.0), tf.constant(0.0)
+        totals = tf.zeros(3)
         for step in tf.range(tf.shape(indices)[0]):
             self.optimizer.learning_rate.assign(rates[step])
             arguments = (indices[step], shifts[step], flips[step], images, labels)
             if self._strategy:
                 sums = self._strategy.run(self._share_of_step, arguments)
-                sums = [self._strategy.reduce("SUM", value, axis=None) for value in sums]
+                totals += self._strategy.reduce("SUM", sums, axis=None)
             else:
-                sums = self._step(*arguments)
-            loss, right = loss + sums[0], right + sums[1]
-        return loss, right
+                totals += self._step(*arguments)
+        return tf.unstack(totals)
 
     def _share_of_step(self, indices, shifts, flips, images, labels):
         """Take one replica's share of the batch."""
@@ -101,10 +101,11 @@ class TensorFlowSteps:
         with tf.GradientTape() as tape:
             probabilities = self.model(x, training=True)
             entropy = tf.reduce_sum(keras.losses.sparse_categorical_crossentropy(y, probabilities)) / whole_batch
-            loss = entropy + tf.add_n([*self.model.losses, 0.0]) / self._replicas
+            l2 = tf.add_n([*self.model.losses, 0.0]) / self._replicas
+            loss = entropy + l2
         self.optimizer.apply(tape.gradient(loss, weights), weights)
         answers = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
-        return entropy, tf.reduce_sum(tf.cast(answers == y, tf.float32))
+        return tf.stack([entropy, tf.reduce_sum(tf.cast(answers == y, tf.float32)), l2])
 
     def _predict_batch(self, images):
         return self.model(self._plain(images), training=False)
