@@ -57,8 +57,10 @@ class TrainingFolder:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             notes = json.loads(arrays.pop("notes").tobytes())
-            return arrays, {name: notes[name] for name in ("plan", "history", "reductions", "warming_up")}
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            return arrays, {
+                name: notes[name] for name in ("plan", "made_with", "history", "reductions", "warming_up")
+            }
+        except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
             raise TrainingError(
                 f"{path} is damaged or no checkpoint ({error}); delete it to train anew, or choose another --out"
             ) from error
@@ -69,6 +71,11 @@ class TrainingFolder:
             write()
         except OSError as error:
             raise TrainingError(
-                f"{self.path} cannot be written ({error.strerror or error}); "
-                "make room and add --resume, or choose another --out"
+                f"{self.path} cannot be written ({_reason(error)}); mend that and add --resume, "
+                "or choose another --out"
             ) from error
+
+
+def _reason(error):
+    """Return the system's words for it: some libraries write pages."""
+    return error.strerror or (os.strerror(error.errno) if error.errno else str(error).splitlines()[0])

@@ -37,10 +37,11 @@ class Plan:
             ("images", IMAGES),
             ("precision", PRECISIONS),
         ]:
-            if getattr(self, name) not in choices:
+            if not isinstance(getattr(self, name), str) or getattr(self, name) not in choices:
                 raise ValueError(f"{name}={getattr(self, name)!r} is unknown; it is one of {', '.join(choices)}")
         if not isinstance(self.seed, int) or self.seed < 0:
             raise ValueError(f"seed={self.seed!r} must be a whole number of at least 0")
+        recipes.find_recipe(self.recipe.name)  # a command must be able to name it
         models.blocks_per_stage(self.depth, layers_per_block=3 if self.model == "resnet_v2" else 2)
         if self.split == "50k" and recipes.needs_validation(self.recipe):
             raise ValueError(

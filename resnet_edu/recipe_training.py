@@ -10,7 +10,7 @@ from resnet_edu.augmentation import augment, draw_augmentation
 from resnet_edu.checkpoints import RECORD, WEIGHTS, TrainingError, TrainingFolder
 from resnet_edu.plans import split_images
 
-STEPS_AT_ONCE = 64  # on an accelerator; on a CPU one, as a step takes longer than a call
+STEPS_AT_ONCE = 64  # at most, on an accelerator; on a CPU one, as a step takes longer than a call
 PREDICTED_AT_ONCE = 500
 
 
@@ -19,12 +19,14 @@ def choose_devices(count=1):
 
     Raises TrainingError where there are fewer.
     """
+    if not isinstance(count, int) or count < 1:
+        raise TrainingError(f"devices={count} must be a whole number of at least 1")
     found = backend.devices()
     found = [name for name in found if not name.startswith("CPU")] or found
-    if not isinstance(count, int) or not 1 <= count <= len(found):
+    if count > len(found):
         raise TrainingError(
             f"{count} devices cannot be used, there are {len(found)} ({', '.join(found)}); ask for fewer, or set "
-            f"RESNET_EDU_VIRTUAL_DEVICES={count} to try it on parts of a CPU"
+            f"RESNET_EDU_VIRTUAL_DEVICES={count} to try it on parts of the CPU"
         )
     return found[:count]
 
@@ -40,7 +42,8 @@ class RecipeTraining:
     `history` has one dict for each finished epoch: `loss`, the mean cross-entropy of the augmented training
     images, and `accuracy`; `l2`, the sum of the L2 terms, which are minimized, too, at the end of the epoch;
     `validation_loss` and `validation_accuracy` where images are kept back; the last `learning_rate`; the `seconds`
-    of the steps.
+    of the steps. `changes` says what is other than when the checkpoint was written: versions, device, backend.
+    Without any, a resumed training is equal bit for bit where the backend is deterministic.
 
     Raises TrainingError where the training cannot begin, ValueError for a network that cannot be built.
     """
@@ -51,15 +54,17 @@ class RecipeTraining:
         self.plan, self._splits = plan, splits
         self.devices = devices or choose_devices()
         accelerated = backend.on_accelerator() if accelerated is None else accelerated
-        self._steps_at_once = steps_at_once or (STEPS_AT_ONCE if accelerated else 1)
         self._train, self._validation = split_images(splits, plan.split)
         self.steps_per_epoch = self._count_steps()
+        # A part of an epoch that is shorter than the others would be compiled by itself.
+        divisors = (count for count in range(STEPS_AT_ONCE, 0, -1) if self.steps_per_epoch % count == 0)
+        self._steps_at_once = steps_at_once or (next(divisors) if accelerated else 1)
         self.total_epochs = recipes.count_epochs(plan.recipe, self.steps_per_epoch)
         self._folder = None if folder is None else TrainingFolder(folder, resume=resume)
         kept = self._folder.load() if self._folder and self._folder.has_checkpoint else None
         if kept:
             self._compare_plans(kept[1]["plan"])
-        self.history, self._best = [], {}
+        self.history, self._best, self.changes = [], {}, []
         self._reductions = recipes.Reductions(plan.recipe)
         warm_up = plan.recipe.warm_up
         self._warming_up = warm_up is not None and plan.depth >= warm_up.from_depth
@@ -97,14 +102,23 @@ class RecipeTraining:
         Raises TrainingError where the loss is no longer a number or the folder can no longer be written.
         """
         for epoch in range(len(self.history), self.total_epochs):
-            figures = self._train_epoch(epoch, should_stop, report)
-            if figures is None:
-                self._steps.write(self._state)
-                return
-            self._state = self._steps.read()
-            self.history.append(figures)
-            self._take_in(figures)
-            self._save()
+            before = self._state, self._best, self._reductions.state(), self._warming_up
+            figures = None
+            try:
+                figures = self._train_epoch(epoch, should_stop, report)
+                if figures is None:
+                    return
+                self._state = self._steps.read()
+                figures["l2"] = float(sum(keras.ops.convert_to_numpy(loss) for loss in self._steps.model.losses))
+                self.history = [*self.history, figures]
+                self._take_in(figures)
+                self._save()
+            except BaseException:  # Ctrl-C, too, and what `report` may raise: the epoch is as if it had not begun
+                figures = None
+                raise
+            finally:
+                if figures is None:
+                    self._go_back(epoch, *before)
             yield figures
 
     def finish(self):
@@ -124,7 +138,7 @@ class RecipeTraining:
         row |= {name: [figures[name] for figures in self.history] for name in self.history[0]}
         record = {
             "what": f"{self.plan.model} of depth {self.plan.depth}, trained by the recipe {self.plan.recipe.name}",
-            "command": self.plan.command,
+            "command": self.plan.command + (f" --devices {len(self.devices)}" if len(self.devices) > 1 else ""),
             "versions": runs.versions(),
             "rows": [
                 row
@@ -133,9 +147,14 @@ class RecipeTraining:
             ],
         }
         if self._folder:
-            self._folder.guard(lambda: self.model.save_weights(self._folder.path / WEIGHTS))
+            self._folder.guard(self._save_weights)
             self._folder.guard(lambda: runs.write_run(self._folder.path / RECORD, record))
         return record
+
+    def _save_weights(self):
+        unfinished = self._folder.path / f"part.{WEIGHTS}"
+        self.model.save_weights(unfinished)
+        unfinished.replace(self._folder.path / WEIGHTS)
 
     def predict(self, images):
         """Return the class probabilities of uint8 `images` by the newest weights, `(n, classes)`."""
@@ -192,10 +211,9 @@ class RecipeTraining:
         rng = np.random.default_rng([self.plan.seed, epoch])
         order = rng.permutation(len(self._train[0]))[: np.prod(shape)].astype("int32")
         shifts, flips = draw_augmentation(recipe, len(order), rng)
+        rates = self._reductions.apply(recipes.list_rates(recipe, epoch, self.steps_per_epoch))
         if self._warming_up:
-            rates = np.full(self.steps_per_epoch, recipe.warm_up.rate, "float32")
-        else:
-            rates = self._reductions.apply(recipes.list_rates(recipe, epoch, self.steps_per_epoch))
+            rates = np.minimum(rates, np.float32(recipe.warm_up.rate))
         return order.reshape(shape), shifts.reshape(*shape, 2), flips.reshape(shape), rates
 
     def _train_epoch(self, epoch, should_stop, report):
@@ -207,7 +225,7 @@ class RecipeTraining:
                 return None
             part = [array[done : done + self._steps_at_once] for array in drawn]
             began = time.perf_counter()
-            *means, l2 = self._steps.train(*part)
+            *means, _ = self._steps.train(*part)
             seconds += time.perf_counter() - began
             sums += np.multiply(means, len(part[0]))
             done += len(part[0])
@@ -217,7 +235,7 @@ class RecipeTraining:
                     f"the loss is no longer a number in epoch {epoch + 1}; use a smaller learning_rate"
                 )
             report(epoch=epoch, steps=done, loss=loss, accuracy=accuracy)
-        figures = {"loss": loss, "accuracy": accuracy, "l2": l2}
+        figures = {"loss": loss, "accuracy": accuracy}
         if self._validation:
             validated = judge(self.predict(self._validation[0]), self._validation[1])
             figures |= dict(zip(("validation_loss", "validation_accuracy"), validated, strict=True))
@@ -232,6 +250,12 @@ class RecipeTraining:
         if recipe.keep == "best" and self.kept_epoch == len(self.history):
             self._best = {name: value for name, value in self._state.items() if name.startswith("model/")}
 
+    def _go_back(self, epoch, state, best, reductions, warming_up):
+        """Be as at the start of an epoch that was given up."""
+        self.history, self._state, self._best, self._warming_up = self.history[:epoch], state, best, warming_up
+        self._reductions.restore(reductions)
+        self._steps.write(state)
+
     def _compare_plans(self, kept):
         different = self.plan.list_differences(kept)
         if different:
@@ -244,6 +268,7 @@ class RecipeTraining:
         if self._folder:
             notes = {
                 "plan": self.plan.as_dict(),
+                "made_with": self._made_with(),
                 "history": self.history,
                 "reductions": self._reductions.state(),
                 "warming_up": self._warming_up,
@@ -251,7 +276,14 @@ class RecipeTraining:
             best = {f"best/{name}": value for name, value in self._best.items()}
             self._folder.save(self._state | best, notes)
 
+    def _made_with(self):
+        return runs.versions() | {"devices": f"{len(self.devices)} devices"}
+
     def _restore(self, arrays, notes):
+        mine, theirs = self._made_with(), notes["made_with"]
+        self.changes = [
+            f"{mine[name]} instead of {theirs.get(name)}" for name in mine if mine[name] != theirs.get(name)
+        ]
         self._best = {name.removeprefix("best/"): arrays.pop(name) for name in list(arrays) if name[:5] == "best/"}
         self._state = arrays
         try:

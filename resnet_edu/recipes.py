@@ -9,8 +9,9 @@ import numpy as np
 SPLITS = {
     "45k": "a tenth of the training images is kept back for validation; the test set is used once, at the end",
     "50k": "all training images are trained on; the test set is used once, at the end",
-    "leaky": "the test set serves for validation, as in the article: what is chosen by it cannot be judged by it",
+    "leaky": "the test set serves for validation, as in the article's script; what it chose it cannot judge",
 }
+MOST_SHIFT = 32  # pixels: all of an image
 _CHOICES = {
     "optimizer": ("adam", "sgd"),
     "unit": ("epochs", "iterations"),
@@ -82,7 +83,7 @@ class Recipe:
 
     def __post_init__(self):
         for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
+            if not isinstance(getattr(self, name), str) or getattr(self, name) not in choices:
                 raise ValueError(
                     f"{name}={getattr(self, name)!r} is unknown; it is one of {', '.join(map(repr, choices))}"
                 )
@@ -93,6 +94,11 @@ class Recipe:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
                 raise ValueError(f"{name}={value!r} must be a number of at least 0")
+        if self.shift > MOST_SHIFT or (self.whole_pixels and self.shift != int(self.shift)):
+            raise ValueError(f"shift={self.shift!r} must be at most {MOST_SHIFT}, and whole with whole_pixels")
+        for position, factor in self.milestones:
+            if not (0 <= position < math.inf and 0 <= factor < math.inf):
+                raise ValueError(f"the milestone ({position}, {factor}) must have two numbers of at least 0")
 
 
 RECIPES = {
@@ -167,7 +173,7 @@ def change_recipe(recipe, assignments):
             raise ValueError(f"{assignment!r} is not FIELD=VALUE; the fields are {', '.join(names)}")
         try:
             value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             value = text
         if name in ("plateau", "warm_up") and value is not None:
             raise ValueError(f"{name} can be switched off with {name}=None, not set to {text}")

@@ -14,28 +14,32 @@ from resnet_edu.recipe_training import RecipeTraining, choose_devices
 
 def run_train(options):
     """Train as the command line says; return the exit status, 130 after Ctrl-C."""
+    training = folder = None
     try:
         training, folder = _begin(options)
-    except ValueError as error:
+        return _train(training, folder, resumed=options.resume)
+    except (ValueError, NotImplementedError) as error:
         raise TrainingError(str(error)) from error
+    except KeyboardInterrupt:
+        kept = f" after epoch {len(training.history)}, which is kept" if training else ""
+        to_go_on = f": the same command with --out {folder} --resume" if training else " begin again"
+        print(f"Stopped{kept}. To go on{to_go_on}", file=sys.stderr)
+        return 130
+
+
+def _train(training, folder, *, resumed):
     done = len(training.history)
     print(
         f"{training.plan.title}: {training.total_epochs} epochs of {training.steps_per_epoch} steps, "
         f"{training.plan.recipe.batch_size} images each, on {', '.join(training.devices)} with {backend.name()}"
     )
-    if options.resume:
+    if resumed:
         print(f"Goes on after epoch {done}." if done else "There was nothing to go on from: training begins.")
-    try:
-        with _ProgressBar(training) as bar:
-            for figures in training.epochs(report=bar.report):
-                bar.finish_epoch(len(training.history), figures)
-    except KeyboardInterrupt:
-        print(
-            f"Stopped after epoch {len(training.history)}, which is kept. To go on: the same command with "
-            f"--out {folder} --resume",
-            file=sys.stderr,
-        )
-        return 130
+    if training.changes:
+        print(f"Not as before, so the rest may differ in rounding: {', '.join(training.changes)}")
+    with _ProgressBar(training) as bar:
+        for figures in training.epochs(report=bar.report):
+            bar.finish_epoch(len(training.history), figures)
     row = training.finish()["rows"][0]
     print(
         f"Test, with the weights of epoch {row['kept_epoch']}: loss {row['test_loss']:.4f}, "

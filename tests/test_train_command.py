@@ -1,5 +1,6 @@
 """`python -m resnet_edu train` as a person uses it: killed, resumed, given nonsense, out of room."""
 
+import contextlib
 import os
 import random
 import resource
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import keras
 import pytest
 
 from resnet_edu import __main__ as command_line
@@ -100,6 +102,11 @@ def refused(capsys, *arguments):
         (["--model", "resnet"], "model='resnet' is unknown; it is one of plain_net"),
         (["--variant", "mine"], "variant='mine' is unknown; it is one of article, paper"),
         (["--recipe", "papers"], "recipe 'papers' is unknown; it is one of article, paper, quick"),
+        (["--set", "variant=[1]"], "variant=[1] is unknown"),
+        (["--set", "shift={[]:1}"], "must be a number"),
+        (["--set", "shift=1e20"], "at most 32"),
+        (["--set", "shift=2.5"], "whole with whole_pixels"),
+        (["--set", "milestones=[[1, -1]]"], "two numbers of at least 0"),
         (["--set", "shift"], "'shift' is not FIELD=VALUE"),
         (["--set", "batch_size=5000"], "1437 images are fewer than one batch of 5000; use a smaller batch_size"),
         (["--epochs", "0"], "epochs=0 must be a whole number of at least 1"),
@@ -107,7 +114,7 @@ def refused(capsys, *arguments):
         (["--recipe", "article", "--split", "50k"], "use split=45k, or change the recipe: keep=last"),
         (["--seed", "-1"], "seed=-1 must be"),
         (["--precision", "half"], "precision='half' is unknown"),
-        (["--devices", "0"], "0 devices cannot be used"),
+        (["--devices", "0"], "devices=0 must be"),
         (["--devices", "64"], "RESNET_EDU_VIRTUAL_DEVICES=64 to try it"),
     ],
 )
@@ -164,6 +171,34 @@ def test_another_training_is_never_overwritten(trained, arguments, message, caps
     assert (trained / checkpoints.CHECKPOINT).read_bytes() == before
 
 
+def test_a_full_disk_at_the_end_is_one_line_and_loses_nothing(trained, tmp_path, monkeypatch, capsys):
+    whole = (trained / checkpoints.CHECKPOINT).read_bytes()
+    (tmp_path / checkpoints.CHECKPOINT).write_bytes(whole)
+
+    def fill_up(self, path):
+        raise OSError(f"[Errno 28] Unable to write {path}\nand much more")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(keras.Model, "save_weights", fill_up)
+        assert command_line.main(["train", *SMALL, "--epochs", "1", "--out", str(tmp_path), "--resume"]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert not (tmp_path / checkpoints.WEIGHTS).exists()
+    assert command_line.main(["train", *SMALL, "--epochs", "1", "--out", str(tmp_path), "--resume"]) == 0
+    assert (tmp_path / checkpoints.WEIGHTS).exists()
+
+
+def test_a_changed_bit_ends_in_one_line_or_none(trained, tmp_path):
+    whole, rng = bytearray((trained / checkpoints.CHECKPOINT).read_bytes()), random.Random(0)
+    central = whole.rindex(b"PK\x01\x02")
+    for place in [*range(30), *range(central, central + 46), *(rng.randrange(len(whole)) for _ in range(40))]:
+        broken = bytearray(whole)
+        broken[place] ^= 1 << rng.randrange(8)
+        (tmp_path / checkpoints.CHECKPOINT).write_bytes(broken)
+        with contextlib.suppress(checkpoints.TrainingError):
+            checkpoints.TrainingFolder(tmp_path, resume=True).load()
+
+
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x05\x06" + bytes(18), None])
 def test_a_damaged_checkpoint_is_told(trained, tmp_path, content, capsys):
     whole = (trained / checkpoints.CHECKPOINT).read_bytes()
@@ -194,7 +229,7 @@ def test_a_full_disk_is_told_before_work_is_spent(tmp_path):
     assert status == 1
     assert "epoch 1" not in out
     assert "cannot be written" in error
-    assert "make room and add --resume" in error
+    assert "mend that and add --resume" in error
     assert "Traceback" not in error
 
 

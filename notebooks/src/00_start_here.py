@@ -151,6 +151,7 @@ except ValueError as error:
 # | [3 · The residual block](03_residual_block.ipynb) | build the block; follow signal and gradient through 50 of them | 100 min | 10 s |
 # | [4 · ResNet v1](04_resnet_v1.ipynb) | build the network, count its cost, hunt a bug | 100 min | 15 s |
 # | [5 · ResNet v2](05_resnet_v2.ipynb) | move the ReLU, build the bottleneck, compare with v1 | 100 min | 50 s |
+# | [6 · Training on CIFAR-10](06_train_cifar10.ipynb) | audit a training script, train by a recipe, test once | 110 min | 1 min |
 #
 # The last column was measured (`benchmarks/lessons.md` has the machine and the memory each lesson needs). More lessons follow: a look inside trained networks, and the large networks for ImageNet.
 #

@@ -34,9 +34,16 @@ def _add_xla_flag(flag):
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
 
 
+def _virtual_devices():
+    text = os.environ.get("RESNET_EDU_VIRTUAL_DEVICES") or "1"
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"RESNET_EDU_VIRTUAL_DEVICES={text} must be a whole number of at least 1")
+    return int(text)
+
+
 def _make_virtual_devices():
     """Split the CPU into as many devices as RESNET_EDU_VIRTUAL_DEVICES says, to try training on several."""
-    count = int(os.environ.get("RESNET_EDU_VIRTUAL_DEVICES") or 1)
+    count = _virtual_devices()
     if count > 1 and keras.backend.backend() == "tensorflow":
         parts = [tensorflow.config.LogicalDeviceConfiguration()] * count
         cpu = tensorflow.config.list_physical_devices("CPU")[0]
@@ -68,12 +75,17 @@ def name():
 
 
 def devices():
-    """Return the names of the processors that the backend can use, such as `["CPU:0", "GPU:0"]`."""
+    """Return the names of the processors that the backend can use, such as `["CPU:0", "GPU:0"]`.
+
+    Where RESNET_EDU_VIRTUAL_DEVICES asks for parts of the CPU, these alone.
+    """
+    parts = _virtual_devices()
+    if parts > 1:
+        return [f"CPU:{number}" for number in range(parts)]
     if keras.backend.backend() == "tensorflow":
         # Naming the logical devices would start TensorFlow, and no setting could be changed after that.
-        parts = int(os.environ.get("RESNET_EDU_VIRTUAL_DEVICES") or 1)
         gpus = [f"GPU:{number}" for number in range(len(tensorflow.config.list_physical_devices("GPU")))]
-        return [f"CPU:{number}" for number in range(parts)] + gpus
+        return ["CPU:0", *gpus]
     return [device.upper() for device in keras.distribution.list_devices()]
 
 

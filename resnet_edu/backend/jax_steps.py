@@ -20,10 +20,8 @@ class JaxSteps:
         self.model, self.optimizer = make_model(), make_optimizer()
         self.optimizer.build(self.model.trainable_variables)
         self._prepare, self._plain, self._accelerated = prepare, plain, accelerated
-        self._longest = 1
-        by_name = {
-            f"{device.platform}:{device.id}".upper().replace("CUDA", "GPU"): device for device in jax.devices()
-        }
+        available = jax.devices("cpu" if devices[0].startswith("CPU") else None)
+        by_name = {f"{device.platform}:{device.id}".upper().replace("CUDA", "GPU"): device for device in available}
         self._mesh = Mesh(np.array([by_name[name] for name in devices]), ("batch",))
         self._state = self._copy_state()
         self._rate = next(
@@ -47,13 +45,8 @@ class JaxSteps:
         return totals[0] / steps, totals[1] / (steps * batch), totals[2] / steps
 
     def _train_part(self, *arrays):
-        steps = len(arrays[0])
-        self._longest = max(self._longest, steps)  # fewer steps are padded: one program for all
-        padded = []
-        for array in arrays:
-            filled = np.pad(array, [(0, self._longest - steps)] + [(0, 0)] * (array.ndim - 1))
-            padded.append(self._put(filled, *((None, "batch") if array.ndim > 1 else ())))
-        self._state, totals = self._train(self._state, steps, padded, self._images, self._labels)
+        placed = [self._put(array, *((None, "batch") if array.ndim > 1 else ())) for array in arrays]
+        self._state, totals = self._train(self._state, placed, self._images, self._labels)
         return np.asarray(totals)
 
     def predict(self, images):
@@ -90,7 +83,7 @@ class JaxSteps:
     def _put(self, value, *axes):
         return jax.device_put(value, NamedSharding(self._mesh, PartitionSpec(*axes)))
 
-    def _train_several(self, state, steps, arrays, images, labels):
+    def _train_several(self, state, arrays, images, labels):
         def one(step, carried):
             state, totals = carried
             state, seen = self._step(state, *(array[step] for array in arrays), images, labels)
@@ -98,7 +91,7 @@ class JaxSteps:
 
         if not self._accelerated:
             return one(0, (state, jnp.zeros(3)))
-        return lax.fori_loop(0, steps, one, (state, jnp.zeros(3)))
+        return lax.fori_loop(0, len(arrays[0]), one, (state, jnp.zeros(3)))
 
     def _step(self, state, indices, shifts, flips, rate, images, labels):
         weights, others, slots = state

@@ -27,12 +27,18 @@ class TensorFlowSteps:
             for layer in self.model.layers:
                 if isinstance(layer, keras.layers.BatchNormalization):
                     layer.synchronized = True
-        self._train = tf.function(self._train_several, jit_compile=accelerated, reduce_retracing=True)
-        self._predict = tf.function(self._predict_batch, jit_compile=accelerated)
+        jit = accelerated and not self._strategy  # XLA cannot compile what several devices share
+        self._train = tf.function(self._train_several, jit_compile=jit)
+        self._predict = tf.function(self._predict_batch, jit_compile=jit)
 
     def place(self, images, labels):
         """Put the training images and their labels where the steps find them."""
-        self._images, self._labels = tf.constant(images), tf.constant(labels, "int32")
+        if self._strategy:
+            with self._scope():  # a copy on each device
+                self._images = tf.Variable(images, trainable=False)
+                self._labels = tf.Variable(labels.astype("int32"), trainable=False)
+        else:
+            self._images, self._labels = tf.constant(images), tf.constant(labels, "int32")
 
     def train(self, indices, shifts, flips, rates):
         """Make one training step for each row of `indices`; return its means: loss, accuracy, L2.
@@ -43,7 +49,7 @@ class TensorFlowSteps:
         """
         steps, batch = indices.shape
         arrays = [tf.constant(array) for array in (indices, shifts, flips, rates)]
-        loss, right, l2 = (float(total) for total in self._train(*arrays, self._images, self._labels))
+        loss, right, l2 = (float(total) for total in self._train(*arrays))
         return loss / steps, right / (steps * batch), l2 / steps
 
     def predict(self, images):
@@ -72,11 +78,11 @@ class TensorFlowSteps:
             (f"optimizer/{number:04}", variable) for number, variable in enumerate(self.optimizer.variables)
         )
 
-    def _train_several(self, indices, shifts, flips, rates, images, labels):
+    def _train_several(self, indices, shifts, flips, rates):
         totals = tf.zeros(3)
         for step in tf.range(tf.shape(indices)[0]):
             self.optimizer.learning_rate.assign(rates[step])
-            arguments = (indices[step], shifts[step], flips[step], images, labels)
+            arguments = (indices[step], shifts[step], flips[step])
             if self._strategy:
                 sums = self._strategy.run(self._share_of_step, arguments)
                 totals += self._strategy.reduce("SUM", sums, axis=None)
@@ -84,7 +90,7 @@ class TensorFlowSteps:
                 totals += self._step(*arguments)
         return tf.unstack(totals)
 
-    def _share_of_step(self, indices, shifts, flips, images, labels):
+    def _share_of_step(self, indices, shifts, flips):
         """Take one replica's share of the batch."""
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         share = indices.shape[0] // self._replicas
@@ -92,10 +98,11 @@ class TensorFlowSteps:
             tf.slice(array, [replica * share] + [0] * (len(array.shape) - 1), [share, *array.shape[1:]])
             for array in (indices, shifts, flips)
         )
-        return self._step(indices, shifts, flips, images, labels)
+        return self._step(indices, shifts, flips)
 
-    def _step(self, indices, shifts, flips, images, labels):
-        x, y = self._prepare(tf.gather(images, indices), shifts, flips), tf.gather(labels, indices)
+    def _step(self, indices, shifts, flips):
+        x = self._prepare(tf.gather(self._images, indices), shifts, flips)
+        y = tf.gather(self._labels, indices)
         weights = self.model.trainable_weights
         whole_batch = np.float32(indices.shape[0] * self._replicas)
         with tf.GradientTape() as tape:

@@ -95,7 +95,7 @@ def _check_parts(parts, labels, is_sorted):
 
 
 def check_monitor(answer):
-    """Exercise "The checkpoint that never saves": the name that ModelCheckpoint must watch."""
+    """Exercise "The right name": the figure that ModelCheckpoint must watch."""
     told = {
         "val_acc": (
             "that is the article's name: no metric is called so any more.",
@@ -135,7 +135,7 @@ def check_monitor(answer):
 
 
 def check_reduced_rate(answer):
-    """Exercise "Two masters": `reduced_rate(epoch, reductions)` follows the schedule and the reducer, both."""
+    """Exercise "Serve both": `reduced_rate(epoch, reductions)` follows the schedule and the reducer, both."""
 
     def verify():
         calls = [Call(epoch, reductions) for epoch in (0, 80, 81, 130, 161, 199) for reductions in (0, 1, 2, 7)]
@@ -360,6 +360,13 @@ CROP_MISTAKES = [
         _rolled,
         "what leaves at one side comes in at the other.",
         "Pad with zeros and cut out; np.roll wraps around.",
+    ),
+    (
+        lambda images, tops, lefts, flips: _crop_and_flip(
+            images, tops, np.where(flips, 8 - np.asarray(lefts), lefts), flips
+        ),
+        "the images were mirrored before they were cut.",
+        "Cut first, then mirror: else the cut is at the other end.",
     ),
     (
         lambda images, tops, lefts, flips: images,

@@ -221,6 +221,12 @@ WRONG = {
         (lambda images, tops, lefts, flips: crop_by_loop(images, tops, lefts, ~flips), "the wrong images"),
         (lambda images, tops, lefts, flips: crop_by_loop(images, 8 - tops, 8 - lefts, flips), "the other way"),
         (checks._rolled, "comes in at the other"),
+        (
+            lambda images, tops, lefts, flips: crop_by_loop(
+                np.where(flips[:, None, None, None], images[:, :, ::-1], images), tops, lefts, [False] * 9
+            ),
+            "mirrored before they were cut",
+        ),
         (lambda images, tops, lefts, flips: images, "unchanged"),
         (lambda images, tops, lefts, flips: images[:, :-1], "has the shape (5, 5, 6, 1), not (5, 6, 6, 1)"),
         (lambda images, tops, lefts, flips: images * 0, "got 5 of 5 images wrong"),
