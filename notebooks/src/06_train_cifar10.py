@@ -463,7 +463,7 @@ for row, name in zip(recorded["rows"], curves):
 print(runs.describe_run(recorded))
 
 # %% [markdown]
-# Three epochs are not a verdict on a network or a recipe. They show how far four minutes go. Full trainings on a GPU have not been recorded for this course yet; until they are, these published figures are what to compare with (test accuracy in percent):
+# Three epochs are not a verdict on a network or a recipe. Three seeds of the same ResNet end six points apart, and the plain network lies between them. Whoever had trained each network once could have told any story. Full trainings on a GPU have not been recorded for this course yet; until they are, these published figures are what to compare with (test accuracy in percent):
 #
 # | network | the paper | the article |
 # |---|---|---|
