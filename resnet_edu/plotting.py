@@ -82,7 +82,7 @@ def plot_accuracies(histories, ax, *, epochs=None, what="training accuracy"):
     longest = max(map(len, histories.values()))
     ax.set_xlim(0.5, max(epochs or longest, 1) + 0.5)
     ax.set_ylim(0, ACCURACY_TOP)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _dress(ax, "epoch", what)
 
 

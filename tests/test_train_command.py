@@ -45,7 +45,7 @@ def test_kills_at_any_moment_change_nothing(tmp_path):
         "--recipe",
         "article",
         "--epochs",
-        6 * KILLS,
+        12 * KILLS,
         "--set",
         "batch_size=64",
         *reducer,
