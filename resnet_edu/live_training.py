@@ -93,7 +93,6 @@ class TrainingPanel(Panel):
             before.join()
         self._error = None
         try:
-            self._draw(histories)
             self._train(stop_asked, histories, *arguments)
         except Exception as error:
             self._error = error
@@ -132,6 +131,7 @@ class SideBySidePanel(TrainingPanel):
         self.start(self._seed + 1)
 
     def _train(self, stop_asked, histories, seed, models):
+        self._draw(histories)
         models |= {label: build(seed) for label, build in self._builders.items()}
         # Not in turns: two compiled steps of 56 layers at once would need more memory than Binder gives.
         for label, model in models.items():

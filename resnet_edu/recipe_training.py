@@ -103,7 +103,7 @@ class RecipeTraining:
         """
         for epoch in range(len(self.history), self.total_epochs):
             before = self._state, self._best, self._reductions.state(), self._warming_up
-            figures = None
+            finished = False
             try:
                 figures = self._train_epoch(epoch, should_stop, report)
                 if figures is None:
@@ -113,11 +113,9 @@ class RecipeTraining:
                 self.history = [*self.history, figures]
                 self._take_in(figures)
                 self._save()
-            except BaseException:  # Ctrl-C, too, and what `report` may raise: the epoch is as if it had not begun
-                figures = None
-                raise
+                finished = True
             finally:
-                if figures is None:
+                if not finished:  # stopped, or ended by an error or Ctrl-C: the epoch is as if it had not begun
                     self._go_back(epoch, *before)
             yield figures
 

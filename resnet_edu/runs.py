@@ -25,6 +25,10 @@ class RunNotFoundError(ValueError):
     """No run of this name was recorded."""
 
 
+class OtherVersionsError(ValueError):
+    """A run was recorded with other versions, so nothing can be added to it."""
+
+
 def folder():
     """Return the folder of the recorded runs."""
     return Path(str(importlib.resources.files("resnet_edu_runs")))
@@ -44,6 +48,21 @@ def read_run(path):
     return _map_leaves(
         json.loads(path.read_text(encoding="utf-8")), lambda value: math.nan if value is None else value
     )
+
+
+def continue_run(name, what, *, command):
+    """Return the run `name` to add rows to: the recorded one, or a new one of this `what` and `command`.
+
+    Raises OtherVersionsError where the recorded one was made with other versions than there are now.
+    """
+    new = {"what": what, "command": command, "versions": versions(), "rows": []}
+    try:
+        kept = load_run(name)
+    except RunNotFoundError:
+        return new
+    if kept["versions"] != new["versions"]:
+        raise OtherVersionsError(f"{name}.json was recorded with other versions; remove it to record it anew")
+    return new | {"rows": kept["rows"]}
 
 
 def save_run(name, run):

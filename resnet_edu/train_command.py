@@ -70,8 +70,7 @@ def _begin(options):
     )
     devices = choose_devices(options.devices)
     folder = Path(options.out or Path("trainings") / plan.title)
-    path = None if options.data == "digits" else options.data
-    splits = plans.load_images(plan.images, path)
+    splits = plans.load_images(plan.images, options.data)
     return RecipeTraining(plan, splits, folder=folder, resume=options.resume, devices=devices), folder
 
 

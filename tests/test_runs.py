@@ -16,6 +16,17 @@ record_digits = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(record_digits)
 
 
+def test_a_recording_goes_on_with_the_same_versions_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "folder", lambda: tmp_path)
+    run = runs.continue_run("a", "w", command="c")
+    assert run == {"what": "w", "command": "c", "versions": runs.versions(), "rows": []}
+    runs.save_run("a", run | {"rows": [{"seed": 0}]})
+    assert runs.continue_run("a", "w", command="c")["rows"] == [{"seed": 0}]
+    monkeypatch.setattr(runs, "versions", lambda: {"keras": "Keras 4"})
+    with pytest.raises(runs.OtherVersionsError, match="a.json was recorded with other versions"):
+        runs.continue_run("a", "w", command="c")
+
+
 def test_a_run_comes_back_as_it_was_saved(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "folder", lambda: tmp_path)
     rows = [{"seed": 0, "accuracy": [0.123456, math.nan], "norms": {"0": [np.float64(1e-30), math.inf]}}]

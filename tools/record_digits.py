@@ -5,7 +5,6 @@ soon as it is there, so an interrupted recording goes on where it was.
 """
 
 import argparse
-import contextlib
 import itertools
 import multiprocessing
 import os
@@ -110,17 +109,10 @@ def record(name, processes):
     from resnet_edu import runs  # noqa: PLC0415
 
     what, settings = EXPERIMENTS[name]
-    run = {
-        "what": what,
-        "command": f"python tools/record_digits.py {name}",
-        "versions": runs.versions(),
-        "rows": [],
-    }
-    with contextlib.suppress(runs.RunNotFoundError):
-        kept = runs.load_run(name)
-        if kept["versions"] != run["versions"]:
-            raise SystemExit(f"{name}.json was recorded with other versions; remove it to record it anew")
-        run["rows"] = kept["rows"]
+    try:
+        run = runs.continue_run(name, what, command=f"python tools/record_digits.py {name}")
+    except runs.OtherVersionsError as error:
+        raise SystemExit(str(error)) from error
     missing = [setting for setting in settings if not runs.select_rows(run, **setting)]
     # A fresh process every few trainings: the graphs of old ones are not all given back.
     with multiprocessing.get_context("spawn").Pool(processes, maxtasksperchild=6) as pool:

@@ -5,7 +5,6 @@ interrupted recording goes on where it was.
 """
 
 import argparse
-import contextlib
 from pathlib import Path
 
 from resnet_edu import plans, recipes, runs
@@ -28,27 +27,18 @@ EXPERIMENTS = {
 def record(name, path):
     """Train what the file of this experiment does not hold yet, and add it there."""
     what, wanted = EXPERIMENTS[name]
-    run = {
-        "what": what,
-        "command": f"python tools/record_runs.py {name}",
-        "versions": runs.versions(),
-        "rows": [],
-    }
-    with contextlib.suppress(runs.RunNotFoundError):
-        kept = runs.load_run(name)
-        if kept["versions"] != run["versions"]:
-            raise SystemExit(f"{name}.json was recorded with other versions; remove it to record it anew")
-        run["rows"] = kept["rows"]
+    try:
+        run = runs.continue_run(name, what, command=f"python tools/record_runs.py {name}")
+    except runs.OtherVersionsError as error:
+        raise SystemExit(str(error)) from error
+    recorded = [plans.Plan.from_dict(row) for row in run["rows"]]
     splits = plans.load_images("cifar10", path)
-    for plan in wanted:
-        if any(not plan.list_differences(row) for row in run["rows"]):
-            continue
+    for plan in [plan for plan in wanted if plan not in recorded]:
         training = RecipeTraining(plan, splits, folder=Path("trainings") / plan.title, resume=True)
         for figures in training.epochs():
             print(plan.title, {key: round(value, 4) for key, value in figures.items()}, flush=True)
         run["rows"] += training.finish()["rows"]
-        order = [plan.title for plan in wanted]
-        run["rows"].sort(key=lambda row: order.index(plans.Plan.from_dict(row).title))
+        run["rows"].sort(key=lambda row: wanted.index(plans.Plan.from_dict(row)))
         runs.save_run(name, run)
 
 

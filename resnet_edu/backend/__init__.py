@@ -116,7 +116,7 @@ def make_deterministic():
 
 
 def training_steps(make_model, make_optimizer, **options):
-    """Return the compiled steps of a network on this backend: a `TensorFlowSteps` or `JaxSteps`, which see."""
+    """Return the compiled steps of a network on this backend: a `steps.Steps`, which see for the options."""
     match keras.backend.backend():
         case "tensorflow":
             from resnet_edu.backend.tensorflow_steps import TensorFlowSteps  # noqa: PLC0415

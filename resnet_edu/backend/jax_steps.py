@@ -7,9 +7,11 @@ from jax import lax
 from jax import numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from resnet_edu.backend.steps import Steps
 
-class JaxSteps:
-    """The compiled steps of one network: see `TensorFlowSteps`, which has the same methods and arguments.
+
+class JaxSteps(Steps):
+    """The steps as pure functions.
 
     The state stays on the device between calls, outside the model; `read` and `predict` see the newest,
     `model` only after `read`. Not `accelerated`, each step is a call of its own: inside a loop XLA computes
@@ -53,28 +55,17 @@ class JaxSteps:
         return np.asarray(self._predict(self._state, self._put(images)))
 
     def read(self):
-        """As in `TensorFlowSteps`; the model gets the newest values, too."""
         for group, values in zip(self._groups(), self._state, strict=True):
             for variable, value in zip(group, values, strict=True):
                 variable.assign(np.asarray(value))
         return {name: np.asarray(variable.value) for name, variable in self._variables()}
 
     def write(self, arrays):
-        for name, variable in self._variables():
-            variable.assign(arrays[name])
+        super().write(arrays)
         self._state = self._copy_state()
-
-    def release(self):
-        self._train = self._predict = None
 
     def _groups(self):
         return self.model.trainable_variables, self.model.non_trainable_variables, self.optimizer.variables
-
-    def _variables(self):
-        yield from ((f"model/{number:04}", variable) for number, variable in enumerate(self.model.variables))
-        yield from (
-            (f"optimizer/{number:04}", variable) for number, variable in enumerate(self.optimizer.variables)
-        )
 
     def _copy_state(self):
         # A copy, as each call overwrites the state it is given, and the model keeps its own.

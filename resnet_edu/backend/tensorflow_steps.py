@@ -6,16 +6,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from resnet_edu.backend.steps import Steps
 
-class TensorFlowSteps:
-    """The compiled steps of one network. `JaxSteps` does the same on JAX.
 
-    `make_model()` and `make_optimizer()` build the network and its optimizer; `prepare(images, shifts, flips)`
-    makes a batch of stored images into the network's input, inside the compiled step, `plain(images)` does so
-    for a prediction. With several `devices` (names) each computes its share of a batch, batch normalization
-    counts the whole batch, and the result is that of one device. `accelerated` compiles with XLA, which pays on
-    a GPU; on a CPU TensorFlow's own kernels are faster.
-    """
+class TensorFlowSteps(Steps):
+    """The steps in a `tf.function`. `accelerated` compiles it with XLA; on a CPU TensorFlow's own are faster."""
 
     def __init__(self, make_model, make_optimizer, *, prepare, plain, devices, accelerated):
         self._strategy = tf.distribute.MirroredStrategy(devices) if len(devices) > 1 else None
@@ -32,7 +27,6 @@ class TensorFlowSteps:
         self._predict = tf.function(self._predict_batch, jit_compile=jit)
 
     def place(self, images, labels):
-        """Put the training images and their labels where the steps find them."""
         if self._strategy:
             with self._scope():  # a copy on each device
                 self._images = tf.Variable(images, trainable=False)
@@ -41,42 +35,19 @@ class TensorFlowSteps:
             self._images, self._labels = tf.constant(images), tf.constant(labels, "int32")
 
     def train(self, indices, shifts, flips, rates):
-        """Make one training step for each row of `indices`; return its means: loss, accuracy, L2.
-
-        `indices` are int32 `(steps, batch)`, the images of each step; `shifts` float32 `(steps, batch, 2)` and
-        `flips` bool `(steps, batch)` their augmentation, `rates` float32 `(steps,)` the learning rates. The loss
-        is the cross-entropy; L2 is the sum of the model's L2 terms, which is minimized with it.
-        """
         steps, batch = indices.shape
         arrays = [tf.constant(array) for array in (indices, shifts, flips, rates)]
         loss, right, l2 = (float(total) for total in self._train(*arrays))
         return loss / steps, right / (steps * batch), l2 / steps
 
     def predict(self, images):
-        """Return the class probabilities of a batch of stored images, float32 `(n, classes)`."""
         return self._predict(tf.constant(images)).numpy()
 
     def read(self):
-        """Return all weights and the optimizer's state, as a dict of NumPy arrays."""
         return {name: variable.numpy() for name, variable in self._variables()}
-
-    def write(self, arrays):
-        """Set all that `read` returns."""
-        for name, variable in self._variables():
-            variable.assign(arrays[name])
-
-    def release(self):
-        """Give back what the compiled steps keep."""
-        self._train = self._predict = None
 
     def _scope(self):
         return self._strategy.scope() if self._strategy else contextlib.nullcontext()
-
-    def _variables(self):
-        yield from ((f"model/{number:04}", variable) for number, variable in enumerate(self.model.variables))
-        yield from (
-            (f"optimizer/{number:04}", variable) for number, variable in enumerate(self.optimizer.variables)
-        )
 
     def _train_several(self, indices, shifts, flips, rates):
         totals = tf.zeros(3)

@@ -133,19 +133,31 @@ def wait_for_status(page, says, *, seconds=60):
     )
 
 
-def test_training_stops_and_starts_again(browsing, lab):
-    page = open_notebook(browsing, lab, "02_plain_vs_residual.ipynb")
+def stop_while_the_cell_runs(browsing, lab, name, call, *, running, stopped):
+    """Open a lesson, stop the training while its cell still waits for it; return the page, at the panel."""
+    page = open_notebook(browsing, lab, name)
     start_all(page)
-    scroll_to_call(page, "train_side_by_side(")
-    page.wait_for_selector(STATUS, timeout=60_000)
-    wait_for_status(page, "epoch 1 of")
-    # The kernel is busy here: a cell waits for the training.
+    scroll_to_call(page, call)
+    page.wait_for_selector(STATUS, timeout=120_000)
+    wait_for_status(page, running)
     page.get_by_role("button", name="Stop").press("Enter")
-    wait_for_status(page, "stopped in epoch 1")
+    wait_for_status(page, stopped)
     wait_for_all(page)
     outputs = [output for cell in cells_of(page) for output in cell.get("outputs", [])]
     assert not [output for output in outputs if output["output_type"] == "error"]
-    scroll_to_call(page, "train_side_by_side(")
+    scroll_to_call(page, call)
+    return page
+
+
+def test_training_stops_and_starts_again(browsing, lab):
+    page = stop_while_the_cell_runs(
+        browsing,
+        lab,
+        "02_plain_vs_residual.ipynb",
+        "train_side_by_side(",
+        running="epoch 1 of",
+        stopped="stopped in epoch 1",
+    )
     page.get_by_role("button", name="Run again").press("Enter")
     wait_for_status(page, "seed 1, epoch 1")
     screenshot(page, "widget_training")
@@ -154,16 +166,14 @@ def test_training_stops_and_starts_again(browsing, lab):
 
 
 def test_a_training_by_recipe_stops_and_goes_on(browsing, lab):
-    page = open_notebook(browsing, lab, "06_train_cifar10.ipynb")
-    start_all(page)
-    scroll_to_call(page, "train_by_recipe(")
-    page.wait_for_selector(STATUS, timeout=120_000)
-    page.get_by_role("button", name="Stop").press("Enter")
-    wait_for_status(page, "stopped; 0 of 1 epochs kept")
-    wait_for_all(page)
-    outputs = [output for cell in cells_of(page) for output in cell.get("outputs", [])]
-    assert not [output for output in outputs if output["output_type"] == "error"]
-    scroll_to_call(page, "train_by_recipe(")
+    page = stop_while_the_cell_runs(
+        browsing,
+        lab,
+        "06_train_cifar10.ipynb",
+        "train_by_recipe(",
+        running="",
+        stopped="stopped; 0 of 1 epochs kept",
+    )
     page.get_by_role("button", name="Go on").press("Enter")
     wait_for_status(page, "done: 1 epochs")
     assert "after 1 epoch" in page.inner_text(".resnet-edu-summary")

@@ -1,0 +1,45 @@
+"""What the training steps of every backend have in common."""
+
+
+class Steps:
+    """The compiled steps of one network, with its `model` and `optimizer`.
+
+    `make_model()` and `make_optimizer()` build them; `prepare(images, shifts, flips)` makes a batch of stored
+    images into the network's input, inside the compiled step, `plain(images)` does so for a prediction. With
+    several `devices` (names) each computes its share of a batch, batch normalization counts the whole batch, and
+    the result is that of one device. `accelerated` compiles as pays on a GPU.
+    """
+
+    def place(self, images, labels):
+        """Put the training images and their labels where the steps find them."""
+        raise NotImplementedError
+
+    def train(self, indices, shifts, flips, rates):
+        """Make one training step for each row of `indices`; return its means: loss, accuracy, L2.
+
+        `indices` are int32 `(steps, batch)`, the images of each step; `shifts` float32 `(steps, batch, 2)` and
+        `flips` bool `(steps, batch)` their augmentation, `rates` float32 `(steps,)` the learning rates. The loss
+        is the cross-entropy; L2 is the sum of the model's L2 terms, which is minimized with it.
+        """
+        raise NotImplementedError
+
+    def predict(self, images):
+        """Return the class probabilities of a batch of stored images, float32 `(n, classes)`."""
+        raise NotImplementedError
+
+    def read(self):
+        """Return all weights and the optimizer's state, as a dict of NumPy arrays; `model` has them then, too."""
+        raise NotImplementedError
+
+    def write(self, arrays):
+        """Set all that `read` returns."""
+        for name, variable in self._variables():
+            variable.assign(arrays[name])
+
+    def release(self):
+        """Give back what the compiled steps keep."""
+        self._train = self._predict = None
+
+    def _variables(self):
+        for part, owner in (("model", self.model), ("optimizer", self.optimizer)):
+            yield from ((f"{part}/{number:04}", variable) for number, variable in enumerate(owner.variables))
