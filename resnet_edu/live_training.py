@@ -12,6 +12,7 @@ from resnet_edu.training import train_epochs
 from resnet_edu.widgets import WRAP, Panel, as_html, wide_axes
 
 REPORT_SECONDS = 0.25  # between two changes of the status line
+THREAD_NAME = "resnet_edu training"
 
 
 def train_side_by_side(builders, x, y, *, epochs, seed=0, **options):
@@ -39,9 +40,14 @@ def train_by_recipe(training):
 class TrainingPanel(Panel):
     """A chart of accuracies over `epochs`, with Stop and another button; `histories` holds what it shows.
 
+    A kernel trains one network at a time: a training that starts takes the place of one that still runs, be it
+    another panel's. It ends with its last epoch, whether its tab is open or not, and with the kernel.
+
     A subclass has `_train(stop_asked, histories, *arguments)`, which trains in a thread of its own and fills the
     histories, and `_again()`, what the other button does. `what` is the accuracies' name.
     """
+
+    _newest = None  # the newest panel of all that has started a training
 
     def __init__(self, labels, *, epochs, what, button, tooltip, title):
         self._labels, self._epochs, self._accuracy = list(labels), epochs, what
@@ -58,12 +64,18 @@ class TrainingPanel(Panel):
 
     def _begin(self, *arguments):
         """Start a thread that trains, in the place of one that still runs, and give it the `arguments`."""
-        self._stop_asked.set()
-        before, self._stop_asked = self._thread, threading.Event()
+        running, TrainingPanel._newest = TrainingPanel._newest, self
+        before = running and running._thread
+        if running is not None:
+            running._stop_asked.set()
+        self._stop_asked = threading.Event()
         self.histories = {label: [] for label in self._labels}
         self._stop_button.disabled = False
         self._thread = threading.Thread(
-            target=self._run, args=(before, self._stop_asked, self.histories, *arguments), daemon=True
+            name=THREAD_NAME,
+            target=self._run,
+            args=(before, self._stop_asked, self.histories, *arguments),
+            daemon=True,
         )
         self._thread.start()
 

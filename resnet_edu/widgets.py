@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from resnet_edu import plotting, propagation
 from resnet_edu.gradients import describe_norms, fresh_gradient_norms, select_convolutions
+from resnet_edu.slider import Slider
 
 ACTIVATIONS = {"ReLU": "relu", "tanh": "tanh", "sigmoid": "sigmoid"}
 INITIALIZERS = {
@@ -148,11 +149,10 @@ def _live_picture(controls, draw, *, height):
 def _slider_with_number(description, values, value):
     """Return a slider over the range `values` and a number field that are kept equal.
 
-    A slider has no accessible name in ipywidgets 8; a number field has one, and takes typed numbers. Of
-    a number between two values the nearest one is meant.
+    The field takes typed numbers; of a number between two values the nearest one is meant.
     """
     limits = {"min": values[0], "max": values[-1], "step": values.step, "value": value}
-    slider = ipywidgets.IntSlider(**limits, description=description, readout=False, continuous_update=False)
+    slider = Slider(**limits, description=description)
     number = ipywidgets.BoundedIntText(**limits, description=description)
 
     def take_number(change):

@@ -72,7 +72,7 @@ print("test:    ", x_test.shape, x_test.dtype, "labels:", y_test.shape)
 # %% [markdown]
 # ## How a widget works
 #
-# A widget is a picture with controls. Move the slider with the mouse, or click it and press the arrow keys, or type a number. The picture changes when you let go. A sentence below the picture says in words what it shows.
+# A widget is a picture with controls. Move the slider with the mouse, or click it and press the arrow keys, or type a number. The picture follows. A sentence below the picture says in words what it shows.
 
 # %%
 from resnet_edu import widgets

@@ -1,11 +1,20 @@
-"""One JupyterLab and one Chromium for all browser tests. In CI a missing Chromium is a failure."""
+"""One JupyterLab and one Chromium for all browser tests. In CI a missing Chromium is a failure.
+
+A test that takes the fixture `page` says by its parameter `lesson` which one it wants. The lesson is opened and
+run once for all its tests; each makes its widget anew by running the widget's cell again.
+"""
 
 import os
 
 import pytest
 from playwright.sync_api import sync_playwright
 
-from .jupyter import Lab, close_notebook, launch_chromium
+from .jupyter import Lab, close_notebooks, launch_chromium, open_notebook, run_all
+
+
+def pytest_collection_modifyitems(items):
+    """Bring the tests of one lesson together, so that one kernel after the other is needed."""
+    items.sort(key=lambda item: item.callspec.params.get("lesson", "") if hasattr(item, "callspec") else "")
 
 
 @pytest.fixture(scope="session")
@@ -28,10 +37,26 @@ def lab(tmp_path_factory):
     lab.stop()
 
 
+@pytest.fixture(scope="session")
+def opened():
+    """The page of the lesson that is open, by its name."""
+    return {}
+
+
 @pytest.fixture
-def browsing(browser):
-    """The browser; pages that a test opened are closed after it, and their kernels stopped."""
-    yield browser
-    for context in browser.contexts:
-        for page in context.pages:
-            close_notebook(page)
+def page(browser, lab, opened, lesson):
+    """A page with this lesson, all of its cells run."""
+    if lesson not in opened or opened[lesson].is_closed():
+        close_notebooks(browser)
+        page = open_notebook(browser, lab, lesson)
+        run_all(page)
+        opened[lesson] = page
+    return opened[lesson]
+
+
+@pytest.fixture
+def fresh_page(browser, lab, lesson):
+    """A page with this lesson, no cell run."""
+    close_notebooks(browser)
+    yield open_notebook(browser, lab, lesson)
+    close_notebooks(browser)

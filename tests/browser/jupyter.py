@@ -30,6 +30,7 @@ class Lab:
     """A running JupyterLab that serves a copy of the notebooks from `folder`."""
 
     def __init__(self, folder):
+        self.folder = folder
         shutil.copytree(ROOT / "notebooks", folder / "notebooks")
         self.log_path = folder / "server.log"
         with socket.socket() as free:
@@ -86,11 +87,13 @@ def open_notebook(browser, lab, path, *, width=1280, height=720):
     return page
 
 
-def close_notebook(page):
-    """Stop the page's kernel and close it."""
-    page.evaluate("() => { window.jupyterapp.serviceManager.sessions.shutdownAll(); }")
-    page.wait_for_timeout(300)
-    page.close()
+def close_notebooks(browser):
+    """Close all pages and stop all kernels: each holds a gigabyte."""
+    for context in browser.contexts:
+        for page in context.pages:
+            page.evaluate("() => { window.jupyterapp.serviceManager.sessions.shutdownAll(); }")
+            page.wait_for_timeout(300)
+            page.close()
 
 
 def run_all(page, *, seconds=180):
@@ -128,18 +131,47 @@ def scroll_to(page, position):
     page.wait_for_timeout(300)
 
 
-def open_widget(browser, lab, path, call):
-    """Open a notebook, run it, and bring the widget that is made by this call into view."""
-    page = open_notebook(browser, lab, path)
-    run_all(page)
+def run_cell(page, position):
+    """Run the cell at this position and wait for it."""
+    page.evaluate(
+        """async position => {
+            const { commands, shell } = window.jupyterapp;
+            shell.currentWidget.content.activeCellIndex = position;
+            await commands.execute('notebook:run-cell');
+        }""",
+        position,
+    )
+
+
+def make_widget(page, call):
+    """Run the cell with this call, once the cells before it have run, and bring its widget into view."""
+    run_cell(page, find_call(page, call))
     scroll_to_call(page, call)
     page.wait_for_selector(SUMMARY)
-    return page
+
+
+def find_call(page, call):
+    """Return the position of the cell that contains this text."""
+    return next(i for i, cell in enumerate(cells_of(page)) if call in "".join(cell["source"]))
 
 
 def scroll_to_call(page, call):
     """Bring the cell that contains this text into view."""
-    scroll_to(page, next(i for i, cell in enumerate(cells_of(page)) if call in "".join(cell["source"])))
+    scroll_to(page, find_call(page, call))
+
+
+def toggle_side_bar(page):
+    """Hide JupyterLab's file browser, or show it again."""
+    page.evaluate("() => { window.jupyterapp.commands.execute('application:toggle-left-area'); }")
+
+
+def choose_theme(page, theme):
+    """Give JupyterLab this theme, by its name."""
+    page.evaluate(
+        """async theme => { await window.jupyterapp.commands.execute('apputils:change-theme', { theme }); }""",
+        theme,
+    )
+    page.wait_for_function("theme => document.body.dataset.jpThemeName === theme", arg=theme)
 
 
 def change(page, action, summary_says, *, picture=PICTURE):

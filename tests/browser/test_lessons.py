@@ -1,45 +1,63 @@
 """The lessons as a person uses them: run all cells, then move the widgets by keyboard."""
 
+import random
 import re
 
+import numpy as np
 import pytest
 
-from resnet_edu import data, gradients
+from resnet_edu import data, gradients, models
 
+from .accessibility import serious_findings
 from .jupyter import (
     ROOT,
     SUMMARY,
     cells_of,
     change,
+    choose_theme,
+    make_widget,
     move_to_depth,
-    open_notebook,
-    open_widget,
-    run_all,
     screenshot,
     scroll_to,
     scroll_to_call,
     start_all,
+    toggle_side_bar,
     wait_for_all,
 )
 
 LESSONS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+WIDGETS = {
+    "00_start_here.ipynb": "explore_images(",
+    "01_vanishing_gradients.ipynb": "explore_gradients(",
+    "02_plain_vs_residual.ipynb": "train_side_by_side(",
+    "03_residual_block.ipynb": "explore_shortcuts(",
+    "05_resnet_v2.ipynb": "explore_gradients(",
+    "06_train_cifar10.ipynb": "train_by_recipe(",
+}
+STATUS = "[role=status]"
+
+
+def on_lesson(number):
+    """Give the test the page of this lesson."""
+    return pytest.mark.parametrize("lesson", [LESSONS[number]])
 
 
 @pytest.fixture
-def gradient_widget(browsing, lab):
-    return open_widget(browsing, lab, "01_vanishing_gradients.ipynb", "explore_gradients(")
+def widget(page, lesson):
+    """The page at the lesson's widget, which is as it was made."""
+    make_widget(page, WIDGETS[lesson])
+    return page
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_a_lesson_runs_without_an_error(browsing, lab, lesson):
-    page = open_notebook(browsing, lab, lesson)
-    run_all(page)
+def test_a_lesson_runs_without_an_error(page, lab, lesson):
     cells = cells_of(page)
     code = [cell for cell in cells if cell["cell_type"] == "code"]
     assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
     outputs = [output for cell in code for output in cell["outputs"]]
     assert not [output for output in outputs if output["output_type"] == "error"]
     assert not [output for output in outputs if output.get("name") == "stderr"]
+    findings = set()
     for position in range(0, len(cells), 3):
         scroll_to(page, position)
         screenshot(page, f"{lesson.removesuffix('.ipynb')}_{position:02}")
@@ -47,82 +65,114 @@ def test_a_lesson_runs_without_an_error(browsing, lab, lesson):
         assert "Traceback" not in text
         assert "Error displaying widget" not in text
         assert "Interactive in JupyterLab" not in text, "a widget was left as text"
+        findings.update(serious_findings(page))
+    assert not findings
     assert not re.search(r"Traceback|\[E ", lab.log()), lab.log()
 
 
-def test_depth_is_moved_by_keyboard(gradient_widget):
-    page = gradient_widget
-    slider = page.get_by_role("slider").first
+@pytest.mark.parametrize("lesson", sorted(WIDGETS))
+def test_a_widget_fits_a_tablet_and_a_dark_theme(page, lesson):
+    page.set_viewport_size({"width": 768, "height": 1024})
+    toggle_side_bar(page)
+    choose_theme(page, "JupyterLab Dark")
+    try:
+        scroll_to_call(page, WIDGETS[lesson])
+        page.wait_for_selector(SUMMARY)
+        screenshot(page, f"dark_{lesson.removesuffix('.ipynb')}")
+        assert not serious_findings(page)
+        # What sticks out of the cell's output at the right: nothing.
+        assert not page.evaluate(
+            """summary => {
+                const output = document.querySelector(summary).closest('.jp-OutputArea-output');
+                const right = output.getBoundingClientRect().right + 1;
+                return [...output.querySelectorAll('img, input, select, button, label, p')]
+                    .filter(part => part.getBoundingClientRect().right > right).map(part => part.outerHTML);
+            }""",
+            SUMMARY,
+        )
+    finally:
+        choose_theme(page, "JupyterLab Light")
+        toggle_side_bar(page)
+        page.set_viewport_size({"width": 1280, "height": 720})
+
+
+@on_lesson(0)
+def test_another_image_is_shown(widget):
+    widget.get_by_role("slider", name="image").focus()
+    widget.keyboard.press("ArrowRight")
+    widget.wait_for_function(f"() => document.querySelector('{SUMMARY}').innerText.startsWith('image 1:')")
+    screenshot(widget, "widget_image_1")
+
+
+@on_lesson(1)
+def test_depth_is_moved_by_keyboard(widget):
+    slider = widget.get_by_role("slider", name="depth")
     slider.focus()
-    page.keyboard.press("Home")
-    page.wait_for_function(f"() => document.querySelector('{SUMMARY}').innerText.includes('depth 8,')")
+    widget.keyboard.press("Home")
+    widget.wait_for_function(f"() => document.querySelector('{SUMMARY}').innerText.includes('depth 8,')")
     for depth in range(14, 57, 6):
-        change(page, lambda: page.keyboard.press("ArrowRight"), f"depth {depth},")
-    screenshot(page, "widget_depth_56")
-    assert page.get_by_role("spinbutton", name="depth").input_value() == "56"
+        change(widget, lambda: widget.keyboard.press("ArrowRight"), f"depth {depth},")
+    screenshot(widget, "widget_depth_56")
+    assert widget.get_by_role("spinbutton", name="depth").input_value() == "56"
 
 
-def test_every_control_changes_picture_and_summary(gradient_widget):
-    page = gradient_widget
-    change(page, lambda: page.get_by_label("network").select_option("ResNet v1"), "ResNet v1, depth 20")
-    change(page, lambda: page.get_by_label("activation").select_option("tanh"), "tanh")
-    change(page, lambda: page.get_by_label("weights").select_option(index=1), "Glorot")
-    change(page, lambda: page.get_by_label("batch normalization").press("Space"), "batch normalization:")
-    change(page, lambda: page.get_by_role("button", name="draw new weights").press("Enter"), "depth 20")
-    move_to_depth(page, 50)
-    field = page.get_by_role("spinbutton", name="depth")
+@on_lesson(1)
+def test_every_control_changes_picture_and_summary(widget):
+    change(widget, lambda: widget.get_by_label("network").select_option("ResNet v1"), "ResNet v1, depth 20")
+    change(widget, lambda: widget.get_by_label("activation").select_option("tanh"), "tanh")
+    change(widget, lambda: widget.get_by_label("weights").select_option(index=1), "Glorot")
+    change(widget, lambda: widget.get_by_label("batch normalization").press("Space"), "batch normalization:")
+    change(widget, lambda: widget.get_by_role("button", name="draw new weights").press("Enter"), "depth 20")
+    move_to_depth(widget, 50)
+    field = widget.get_by_role("spinbutton", name="depth")
     field.fill("54")
-    change(page, lambda: field.press("Enter"), "depth 56,")
+    change(widget, lambda: field.press("Enter"), "depth 56,")
     assert field.input_value() == "56", "the nearest depth 6n+2 is taken"
+    assert widget.get_by_role("slider", name="depth").input_value() == "56"
 
 
-def test_a_fast_drag_ends_in_the_last_value(gradient_widget):
-    page = gradient_widget
-    page.get_by_role("slider").first.focus()
-    for key in ["ArrowRight", "ArrowRight", "ArrowLeft", "End", "Home"] * 8 + ["ArrowRight"] * 5:
-        page.keyboard.press(key)
-        page.wait_for_timeout(50)
-    page.wait_for_function(
-        f"() => document.querySelector('{SUMMARY}').innerText.includes('depth 38,')", timeout=30_000
-    )
-    page.wait_for_timeout(1500)  # nothing stale may follow
+@on_lesson(1)
+def test_200_moves_at_20_a_second_end_in_the_picture_of_the_last(widget):
+    slider = widget.get_by_role("slider", name="depth")
+    slider.focus()
+    choices = random.Random(0)
+    for _ in range(200):
+        widget.keyboard.press(choices.choice(["ArrowRight", "ArrowLeft", "PageUp", "PageDown", "End", "Home"]))
+        widget.wait_for_timeout(50)
+    # Not the setting that was drawn last before, so that an old picture cannot pass for the new one.
+    for key in ["Home"] + ["ArrowRight"] * 5:
+        widget.keyboard.press(key)
+    widget.wait_for_function(f"() => document.querySelector('{SUMMARY}').innerText.includes('depth 38,')")
+    widget.wait_for_timeout(1500)  # nothing stale may follow
+    assert slider.input_value() == "38"
     (x, y), _ = data.load_digits()
-    x = ((x[:64] - x.mean()) / 255).astype("float32")
-    norms = gradients.fresh_gradient_norms(x, y[:64], depth=38, batch_norm=False)
-    assert gradients.describe_norms(norms) in page.inner_text(SUMMARY)
+    x, y = ((x[:64] - x.mean()) / 255).astype("float32"), y[:64]
+    fresh = gradients.fresh_gradient_norms(x, y, depth=38, batch_norm=False)
+    assert gradients.describe_norms(fresh) in widget.inner_text(SUMMARY)
+    built = gradients.gradient_norms(models.plain_net((8, 8, 1), 38, batch_norm=False, seed=0), x, y)
+    np.testing.assert_allclose(list(fresh.values()), list(built.values()), rtol=1e-3)
 
 
-def test_a_widget_of_lesson_0_shows_another_image(browsing, lab):
-    page = open_widget(browsing, lab, "00_start_here.ipynb", "explore_images(")
-    page.get_by_role("slider").first.focus()
-    page.keyboard.press("ArrowRight")
-    page.wait_for_function(f"() => document.querySelector('{SUMMARY}').innerText.startsWith('image 1:')")
-    screenshot(page, "widget_image_1")
-
-
-def test_shortcuts_are_mixed_by_keyboard(browsing, lab):
-    page = open_widget(browsing, lab, "03_residual_block.ipynb", "explore_shortcuts(")
+@on_lesson(3)
+def test_shortcuts_are_mixed_by_keyboard(widget):
     picture = "img[alt*='F(x), with']"
-    page.get_by_role("slider").first.focus()
-    change(page, lambda: page.keyboard.press("ArrowLeft"), "0.95 · x + 0.95 · F(x), with", picture=picture)
-    field = page.get_by_role("spinbutton", name="position")
+    widget.get_by_role("slider", name="position").focus()
+    change(widget, lambda: widget.keyboard.press("ArrowLeft"), "0.95 · x + 0.95 · F(x), with", picture=picture)
+    field = widget.get_by_role("spinbutton", name="position")
     field.fill("50")
-    change(page, lambda: field.press("Enter"), "0.5 · x + 0.5 · F(x), with", picture=picture)
-    scale = page.get_by_label("shortcut ×")
-    change(page, lambda: scale.select_option("0.5"), "0.25 · x + 0.5 · F(x), with", picture=picture)
-    normalize = page.get_by_label("batch normalization")
-    change(page, lambda: normalize.press("Space"), "0.25 · x + 0.5 · F(x), without", picture=picture)
-    screenshot(page, "widget_shortcuts")
+    change(widget, lambda: field.press("Enter"), "0.5 · x + 0.5 · F(x), with", picture=picture)
+    scale = widget.get_by_label("shortcut ×")
+    change(widget, lambda: scale.select_option("0.5"), "0.25 · x + 0.5 · F(x), with", picture=picture)
+    normalize = widget.get_by_label("batch normalization")
+    change(widget, lambda: normalize.press("Space"), "0.25 · x + 0.5 · F(x), without", picture=picture)
+    screenshot(widget, "widget_shortcuts")
 
 
-def test_lesson_5_compares_v1_and_v2_by_depth(browsing, lab):
-    page = open_widget(browsing, lab, "05_resnet_v2.ipynb", "explore_gradients(")
-    change(page, lambda: page.get_by_label("network").select_option("ResNet v2"), "ResNet v2, depth 20")
-    move_to_depth(page, 110)
-    screenshot(page, "widget_v2_110")
-
-
-STATUS = "[role=status]"
+@on_lesson(5)
+def test_v1_and_v2_are_compared_by_depth(widget):
+    change(widget, lambda: widget.get_by_label("network").select_option("ResNet v2"), "ResNet v2, depth 20")
+    move_to_depth(widget, 110)
+    screenshot(widget, "widget_v2_110")
 
 
 def wait_for_status(page, says, *, seconds=60):
@@ -133,9 +183,8 @@ def wait_for_status(page, says, *, seconds=60):
     )
 
 
-def stop_while_the_cell_runs(browsing, lab, name, call, *, running, stopped):
-    """Open a lesson, stop the training while its cell still waits for it; return the page, at the panel."""
-    page = open_notebook(browsing, lab, name)
+def stop_while_the_cell_runs(page, call, *, running, stopped):
+    """Run a lesson and stop the training while its cell still waits for it; end at the panel."""
     start_all(page)
     scroll_to_call(page, call)
     page.wait_for_selector(STATUS, timeout=120_000)
@@ -146,35 +195,14 @@ def stop_while_the_cell_runs(browsing, lab, name, call, *, running, stopped):
     outputs = [output for cell in cells_of(page) for output in cell.get("outputs", [])]
     assert not [output for output in outputs if output["output_type"] == "error"]
     scroll_to_call(page, call)
-    return page
 
 
-def test_training_stops_and_starts_again(browsing, lab):
-    page = stop_while_the_cell_runs(
-        browsing,
-        lab,
-        "02_plain_vs_residual.ipynb",
-        "train_side_by_side(",
-        running="epoch 1 of",
-        stopped="stopped in epoch 1",
-    )
+@on_lesson(2)
+def test_training_stops_and_starts_again(fresh_page):
+    page = fresh_page
+    stop_while_the_cell_runs(page, "train_side_by_side(", running="epoch 1 of", stopped="stopped in epoch 1")
     page.get_by_role("button", name="Run again").press("Enter")
     wait_for_status(page, "seed 1, epoch 1")
     screenshot(page, "widget_training")
     page.get_by_role("button", name="Stop").press("Enter")
     wait_for_status(page, "stopped in epoch 1")
-
-
-def test_a_training_by_recipe_stops_and_goes_on(browsing, lab):
-    page = stop_while_the_cell_runs(
-        browsing,
-        lab,
-        "06_train_cifar10.ipynb",
-        "train_by_recipe(",
-        running="",
-        stopped="stopped; 0 of 1 epochs kept",
-    )
-    page.get_by_role("button", name="Go on").press("Enter")
-    wait_for_status(page, "done: 1 epochs")
-    assert "after 1 epoch" in page.inner_text(".resnet-edu-summary")
-    screenshot(page, "widget_recipe")

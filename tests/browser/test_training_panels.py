@@ -1,0 +1,107 @@
+"""A training in the background, in a small notebook of its own: stopped, replaced, and left behind."""
+
+import re
+import time
+
+import nbformat
+import psutil
+import pytest
+
+from .jupyter import SUMMARY, cells_of, close_notebooks, open_notebook, run_cell
+
+IMPORTS = """
+import tempfile, threading
+from resnet_edu import data, live_training, models, plans, recipes
+from resnet_edu.recipe_training import RecipeTraining
+
+(x, y), _ = data.load_digits()
+x = (x / 255).astype("float32")
+builders = {"plain-8": lambda seed: models.plain_net((8, 8, 1), 8, seed=seed)}
+
+
+def by_recipe(epochs):
+    recipe = recipes.shorten_recipe(recipes.find_recipe("quick"), epochs)
+    plan = plans.Plan("plain_net", 8, recipe, images="digits")
+    return RecipeTraining(plan, plans.load_images("digits", None), folder=tempfile.mkdtemp())
+""".strip()
+SIDE_BY_SIDE = "panel = live_training.train_side_by_side(builders, x, y, epochs={epochs})\npanel"
+BY_RECIPE = "panel = live_training.train_by_recipe(by_recipe({epochs}))\npanel"
+THREADS = (
+    "print([thread.name for thread in threading.enumerate()].count(live_training.THREAD_NAME), 'in training')"
+)
+STATUS = "[role=status]"
+
+
+@pytest.fixture
+def panel(browser, lab, request):
+    """A page whose second cell trains, with the call and the epochs that the test says, the first epochs done."""
+    train, epochs = request.param
+    close_notebooks(browser)
+    path = lab.folder / "notebooks" / "panel.ipynb"
+    cells = [nbformat.v4.new_code_cell(source) for source in (IMPORTS, train.format(epochs=epochs), THREADS)]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
+    page = open_notebook(browser, lab, path.name)
+    run_cell(page, 0)
+    run_cell(page, 1)
+    wait_for_status(page, "epoch 3 of")
+    yield page
+    close_notebooks(browser)
+    path.unlink()
+
+
+def wait_for_status(page, says):
+    """Wait until the panel says so; return the seconds that took."""
+    start = time.perf_counter()
+    page.wait_for_function(
+        "([status, says]) => document.querySelector(status)?.innerText.includes(says)", arg=[STATUS, says]
+    )
+    return time.perf_counter() - start
+
+
+def threads_in_training(page):
+    run_cell(page, 2)
+    return cells_of(page)[2]["outputs"][0]["text"]
+
+
+@pytest.mark.parametrize("panel", [(SIDE_BY_SIDE, 1000)], indirect=True)
+def test_stop_works_within_a_second_and_cells_run_meanwhile(panel):
+    start = time.perf_counter()
+    assert threads_in_training(panel) == "1 in training\n"
+    assert time.perf_counter() - start < 5, "a cell waits for the training"
+    panel.get_by_role("button", name="Stop").press("Enter")
+    assert wait_for_status(panel, "stopped in epoch") < 1
+    assert threads_in_training(panel) == "0 in training\n"
+
+
+@pytest.mark.parametrize("panel", [(SIDE_BY_SIDE, 1000)], indirect=True)
+def test_a_second_training_takes_the_place_of_the_first(panel):
+    run_cell(panel, 1)
+    wait_for_status(panel, "epoch 2 of")
+    assert threads_in_training(panel) == "1 in training\n"
+
+
+@pytest.mark.parametrize("panel", [(BY_RECIPE, 1000)], indirect=True)
+def test_a_training_by_recipe_stops_and_goes_on_where_it_stopped(panel):
+    panel.get_by_role("button", name="Stop").press("Enter")
+    assert wait_for_status(panel, "of 1000 epochs kept") < 1
+    kept = int(re.search(r"stopped; (\d+) of", panel.inner_text(STATUS))[1])
+    assert kept >= 2
+    panel.get_by_role("button", name="Go on").press("Enter")
+    wait_for_status(panel, "s left")
+    panel.get_by_role("button", name="Stop").press("Enter")
+    wait_for_status(panel, "of 1000 epochs kept")
+    assert int(re.search(r"stopped; (\d+) of", panel.inner_text(STATUS))[1]) > kept
+    assert re.search(rf"after ({kept}|1) epoch", panel.inner_text(SUMMARY)) is None, "the curve goes on"
+
+
+@pytest.mark.parametrize("panel", [(SIDE_BY_SIDE, 40)], indirect=True)
+def test_a_closed_tab_leaves_no_thread_that_goes_on_for_ever(panel, browser, lab):
+    panel.close()
+    page = open_notebook(browser, lab, "panel.ipynb")
+    deadline = time.monotonic() + 60
+    while threads_in_training(page) != "0 in training\n":
+        assert time.monotonic() < deadline, "still in training"
+        page.wait_for_timeout(2000)
+    kernels = psutil.Process(lab.process.pid).children(recursive=True)
+    assert sum(kernel.cpu_percent(1) for kernel in kernels) < 30
