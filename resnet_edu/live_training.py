@@ -53,7 +53,7 @@ class TrainingPanel(Panel):
         self._labels, self._epochs, self._accuracy = list(labels), epochs, what
         self._stop_asked = threading.Event()
         self._thread = self._error = None
-        self._stop_button = ipywidgets.Button(description="Stop", tooltip="stop after the batch in hand")
+        self._stop_button = ipywidgets.Button(description="Stop", tooltip="stop within a second")
         self._again_button = ipywidgets.Button(description=button, tooltip=tooltip)
         self._stop_button.on_click(lambda _: self.stop())
         self._again_button.on_click(lambda _: self._again())
@@ -82,7 +82,7 @@ class TrainingPanel(Panel):
     def stop(self):
         """Ask the training to end after the batch in hand. What it has so far stays."""
         self._stop_asked.set()
-        self._say("stopping after the batch in hand …")
+        self._say("stopping …")
 
     async def finished(self):
         """Wait until training is over and return `{label: [figures of each epoch]}`.

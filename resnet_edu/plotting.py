@@ -7,6 +7,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 # a marker of its own, so that a grey print still works. All stand out on white.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 MARKERS = ("o", "s", "^", "D", "v", "P")
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 ACCURACY_TOP = 1.03  # so that a line at 1 is seen whole
 
 
@@ -153,6 +154,7 @@ def _dress_layers(ax, x_label, y_label):
     """Logarithmic axis, and whole numbers below."""
     ax.set_yscale("log")
     ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter(_power_of_ten)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     _dress(ax, x_label, y_label)
 
@@ -163,6 +165,11 @@ def _dress(ax, x_label, y_label):
     ax.set_ylabel(y_label)
     ax.grid(axis="y", color="0.85", linewidth=0.8)
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+
+
+def _power_of_ten(value, position):
+    """Name a decade in plain characters: the formulas that are the default take longer to draw than the curves."""
+    return "10" + f"{np.log10(value):.0f}".translate(_SUPERSCRIPTS)
 
 
 def _show_decades(ax, least=4):

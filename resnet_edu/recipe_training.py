@@ -217,6 +217,8 @@ class RecipeTraining:
     def _train_epoch(self, epoch, should_stop, report):
         """Train one epoch and return its figures, or None once `should_stop()` is true."""
         drawn = self._draw_epoch(epoch)
+        if not self._steps.compile(*(array[: self._steps_at_once] for array in drawn), should_stop=should_stop):
+            return None
         sums, seconds, done = np.zeros(2), 0.0, 0
         while done < self.steps_per_epoch:
             if should_stop():

@@ -45,6 +45,8 @@ def train_epochs(model, x, y, *, epochs, batch_size=64, learning_rate=1e-3, seed
             order = rng.permutation(len(x))[: len(x) // batch_size * batch_size].astype("int32")
             sums = np.zeros(3)
             batches = order.reshape(-1, 1, batch_size)
+            if not steps.compile(batches[0], shifts, flips, rates, should_stop=should_stop):
+                return
             for indices in batches:
                 if should_stop():
                     return

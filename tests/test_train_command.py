@@ -235,8 +235,11 @@ def test_a_full_disk_is_told_before_work_is_spent(tmp_path):
 
 def test_ctrl_c_says_how_to_go_on(tmp_path):
     # What runs these tests may ignore Ctrl-C, as a background job does, and the process would inherit that.
-    listening = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
-    process = train("--epochs", "500", "--out", tmp_path, **listening)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = train("--epochs", "500", "--out", tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
     wait_for_epochs(tmp_path, process, 3)
     process.send_signal(signal.SIGINT)
     status, _, error = outcome(process)

@@ -1,10 +1,13 @@
 """Training against Keras' own `fit`, and its ways to stop."""
 
+import threading
+
 import keras
 import numpy as np
 import pytest
 
-from resnet_edu import gradients, models, training
+from resnet_edu import backend, gradients, models, training
+from resnet_edu.backend import steps
 
 
 def network(seed=0):
@@ -48,6 +51,54 @@ def test_stop_ends_training_after_the_batch_in_hand(digits):
     assert any((one != other).any() for one, other in zip(model.get_weights(), before, strict=True)) == (
         keras.backend.backend() == "tensorflow"  # on JAX the model gets its weights at the end of an epoch
     )
+
+
+def test_stop_does_not_wait_for_a_compilation(digits, monkeypatch):
+    x, y = digits
+    begun, go_on, stop = threading.Event(), threading.Event(), threading.Event()
+    compile_step = backend.steps_class()._compile
+
+    def compile_slowly(self, *arrays):
+        begun.set()
+        go_on.wait(30)
+        compile_step(self, *arrays)
+
+    monkeypatch.setattr(backend.steps_class(), "_compile", compile_slowly)
+    model, before, epochs = network(), network().get_weights(), []
+    thread = threading.Thread(
+        target=lambda: epochs.extend(training.train_epochs(model, x, y, epochs=1, should_stop=stop.is_set))
+    )
+    thread.start()
+    assert begun.wait(30)
+    stop.set()
+    thread.join(5)
+    assert not thread.is_alive(), "it waits for the compilation"
+    go_on.set()
+    with steps._one_compilation:  # until the one that was given up has ended
+        assert not epochs
+        for one, other in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_an_error_of_a_compilation_in_a_thread_is_raised_there(digits, monkeypatch):
+    x, y = digits
+
+    def fail(self, *arrays):
+        raise MemoryError("too large")
+
+    monkeypatch.setattr(backend.steps_class(), "_compile", fail)
+    errors = []
+
+    def train():
+        try:
+            next(training.train_epochs(network(), x, y, epochs=1))
+        except MemoryError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    thread.join(60)
+    assert "too large" in str(errors)
 
 
 def test_a_record_holds_figures_and_norms(digits):

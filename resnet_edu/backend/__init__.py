@@ -1,6 +1,7 @@
 """The one package that knows which backend Keras runs on."""
 
 import contextlib
+import gc
 import os
 import sys
 import tempfile
@@ -66,6 +67,10 @@ with _quiet_start():
     else:
         _make_virtual_devices()
 
+# What the imports made lives as long as the program. To search its half a million objects for garbage stops a
+# widget for a quarter of a second, every now and then.
+gc.freeze()
+
 
 def name():
     """Return the backend's name as its makers write it."""
@@ -117,15 +122,20 @@ def make_deterministic():
 
 def training_steps(make_model, make_optimizer, **options):
     """Return the compiled steps of a network on this backend: a `steps.Steps`, which see for the options."""
+    return steps_class()(make_model, make_optimizer, **options)
+
+
+def steps_class():
+    """Return this backend's subclass of `steps.Steps`."""
     match keras.backend.backend():
         case "tensorflow":
             from resnet_edu.backend.tensorflow_steps import TensorFlowSteps  # noqa: PLC0415
 
-            return TensorFlowSteps(make_model, make_optimizer, **options)
+            return TensorFlowSteps
         case "jax":
             from resnet_edu.backend.jax_steps import JaxSteps  # noqa: PLC0415
 
-            return JaxSteps(make_model, make_optimizer, **options)
+            return JaxSteps
         case _:
             raise NotImplementedError(_unsupported())
 

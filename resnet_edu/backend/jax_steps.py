@@ -32,6 +32,7 @@ class JaxSteps(Steps):
             if variable is self.optimizer.learning_rate
         )
         self._train = jax.jit(self._train_several, donate_argnums=0)
+        self._compiled = {}  # by the shape of the indices
         self._predict = jax.jit(self._predict_batch)
 
     def place(self, images, labels):
@@ -40,16 +41,32 @@ class JaxSteps(Steps):
     def train(self, indices, shifts, flips, rates):
         steps, batch = indices.shape
         totals = np.zeros(3)
-        at_once = steps if self._accelerated else 1
-        for start in range(0, steps, at_once):
-            part = slice(start, start + at_once)
-            totals += self._train_part(indices[part], shifts[part], flips[part], rates[part])
+        for part in self._parts(indices, shifts, flips, rates):
+            self._compile_part(part)
+            run = self._compiled[part[0].shape]
+            self._state, seen = run(self._state, part, self._images, self._labels)
+            totals += np.asarray(seen)
         return totals[0] / steps, totals[1] / (steps * batch), totals[2] / steps
 
-    def _train_part(self, *arrays):
-        placed = [self._put(array, *((None, "batch") if array.ndim > 1 else ())) for array in arrays]
-        self._state, totals = self._train(self._state, placed, self._images, self._labels)
-        return np.asarray(totals)
+    def _compile(self, *arrays):
+        self._compile_part(next(self._parts(*arrays)))
+
+    def _compile_part(self, part):
+        shape = part[0].shape
+        if shape not in self._compiled:
+            self._compiled[shape] = self._train.lower(self._state, part, self._images, self._labels).compile()
+
+    def _parts(self, *arrays):
+        """Yield what one program is called with, on its devices: all steps, or one where loops are slow."""
+        steps = len(arrays[0])
+        at_once = steps if self._accelerated else 1
+        for start in range(0, steps, at_once):
+            shares = (array[start : start + at_once] for array in arrays)
+            yield [self._put(share, *((None, "batch") if share.ndim > 1 else ())) for share in shares]
+
+    def release(self):
+        super().release()
+        self._compiled = {}
 
     def predict(self, images):
         return np.asarray(self._predict(self._state, self._put(images)))

@@ -1,5 +1,10 @@
 """What the training steps of every backend have in common."""
 
+import threading
+
+POLL_SECONDS = 0.05
+_one_compilation = threading.Lock()  # each takes hundreds of megabytes
+
 
 class Steps:
     """The compiled steps of one network, with its `model` and `optimizer`.
@@ -21,6 +26,39 @@ class Steps:
         `flips` bool `(steps, batch)` their augmentation, `rates` float32 `(steps,)` the learning rates. The loss
         is the cross-entropy; L2 is the sum of the model's L2 terms, which is minimized with it.
         """
+        raise NotImplementedError
+
+    def compile(self, indices, shifts, flips, rates, *, should_stop):
+        """Compile what `train` does with arrays like these; return whether training may go on.
+
+        It may not once `should_stop()` is true. A compilation cannot be interrupted, and that of a deep network
+        would hold up a Stop for many seconds. So a thread that trains leaves it to another one, where what was
+        given up runs to its end and changes nothing; the next one waits for it. In the main thread, Ctrl-C serves.
+        """
+        arrays = (indices, shifts, flips, rates)
+        if threading.current_thread() is threading.main_thread():
+            self._compile(*arrays)
+            return True
+        errors = []
+
+        def work():
+            with _one_compilation:
+                try:
+                    if not should_stop():
+                        self._compile(*arrays)
+                except Exception as error:
+                    errors.append(error)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        while thread.is_alive() and not should_stop():
+            thread.join(POLL_SECONDS)
+        if errors:
+            raise errors[0]
+        return not should_stop()
+
+    def _compile(self, indices, shifts, flips, rates):
+        """Compile the training of arrays like these, unless it is compiled already."""
         raise NotImplementedError
 
     def predict(self, images):

@@ -34,9 +34,12 @@ class TensorFlowSteps(Steps):
         else:
             self._images, self._labels = tf.constant(images), tf.constant(labels, "int32")
 
+    def _compile(self, *arrays):
+        self._train.get_concrete_function(*map(tf.constant, arrays))
+
     def train(self, indices, shifts, flips, rates):
         steps, batch = indices.shape
-        arrays = [tf.constant(array) for array in (indices, shifts, flips, rates)]
+        arrays = map(tf.constant, (indices, shifts, flips, rates))
         loss, right, l2 = (float(total) for total in self._train(*arrays))
         return loss / steps, right / (steps * batch), l2 / steps
 

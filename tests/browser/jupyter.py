@@ -15,6 +15,7 @@ ARTIFACTS = ROOT / "artifacts"
 START_SECONDS = 60
 PICTURE = "img[alt*='depth ']"  # the gradient widget's: figures of cells have no alternative text
 SUMMARY = ".resnet-edu-summary"
+STATUS = "[role=status]"  # of a training panel
 
 
 def launch_chromium(playwright):
@@ -172,6 +173,17 @@ def choose_theme(page, theme):
         theme,
     )
     page.wait_for_function("theme => document.body.dataset.jpThemeName === theme", arg=theme)
+
+
+def wait_for_status(page, says, *, seconds=60):
+    """Wait until a training panel says so; return the seconds that took."""
+    start = time.perf_counter()
+    page.wait_for_function(
+        "([status, says]) => document.querySelector(status)?.innerText.includes(says)",
+        arg=[STATUS, says],
+        timeout=seconds * 1000,
+    )
+    return time.perf_counter() - start
 
 
 def change(page, action, summary_says, *, picture=PICTURE):

@@ -7,7 +7,7 @@ import nbformat
 import psutil
 import pytest
 
-from .jupyter import SUMMARY, cells_of, close_notebooks, open_notebook, run_cell
+from .jupyter import STATUS, SUMMARY, cells_of, close_notebooks, open_notebook, run_cell, wait_for_status
 
 IMPORTS = """
 import tempfile, threading
@@ -29,7 +29,6 @@ BY_RECIPE = "panel = live_training.train_by_recipe(by_recipe({epochs}))\npanel"
 THREADS = (
     "print([thread.name for thread in threading.enumerate()].count(live_training.THREAD_NAME), 'in training')"
 )
-STATUS = "[role=status]"
 
 
 @pytest.fixture
@@ -51,15 +50,6 @@ def panel(browser, lab, request):
     yield page
     close_notebooks(browser)
     path.unlink()
-
-
-def wait_for_status(page, says):
-    """Wait until the panel says so; return the seconds that took."""
-    start = time.perf_counter()
-    page.wait_for_function(
-        "([status, says]) => document.querySelector(status)?.innerText.includes(says)", arg=[STATUS, says]
-    )
-    return time.perf_counter() - start
 
 
 def threads_in_training(page):
