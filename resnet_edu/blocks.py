@@ -6,6 +6,7 @@ paper differ in nothing but such a style and the kind of shortcut. Layers are na
 `stage2_block1_conv1`, so that a probe, a plot and a lesson can address them.
 """
 
+import operator
 import zlib
 from dataclasses import dataclass, replace
 
@@ -23,7 +24,9 @@ class Style:
 
     `l2` is the coefficient of `keras.regularizers.L2`, whose gradient is `2 * l2 * weight`: the paper's weight
     decay of 1e-4 is `l2=5e-5`. With `batch_norm=False` every convolution has a bias, as nothing else
-    shifts its output. `seed` makes every kernel repeatable and independent of the others.
+    shifts its output. `seed` makes every kernel repeatable and independent of the others. `shortcut_batch_norm`
+    normalizes a projection, too. With `symmetric_padding` a strided convolution gets as many zeros on each side,
+    where Keras' "same" has one more at the right and the bottom of an image with an even side.
     """
 
     conv_bias: bool
@@ -35,12 +38,40 @@ class Style:
     activation: str = "relu"
     initializer: str | keras.initializers.Initializer = "he_normal"
     seed: int | None = None
+    shortcut_batch_norm: bool = False
+    symmetric_padding: bool = False
 
 
 # The Keras CIFAR-10 example, which the article builds, with Keras' defaults for batch normalization.
 ARTICLE = Style(conv_bias=True, l2=1e-4, l2_on_classifier=False, bn_momentum=0.99, bn_epsilon=1e-3)
 # He et al. 2015, section 4.2; batch normalization as in the authors' framework.
 PAPER = Style(conv_bias=False, l2=5e-5, l2_on_classifier=True, bn_momentum=0.9, bn_epsilon=1e-5)
+# The same on ImageNet; projections and padding as in the authors' networks.
+IMAGENET = Style(
+    conv_bias=False,
+    l2=5e-5,
+    l2_on_classifier=True,
+    bn_momentum=0.9,
+    bn_epsilon=1e-5,
+    shortcut_batch_norm=True,
+    symmetric_padding=True,
+)
+
+
+def change_style(style, changes):
+    """Return `style` with the fields that `changes` names. Raises ValueError for a field that it does not have."""
+    unknown = set(changes) - set(Style.__dataclass_fields__)
+    if unknown:
+        raise ValueError(
+            f"unknown keyword {', '.join(sorted(unknown))}; a network's style has "
+            f"{', '.join(Style.__dataclass_fields__)}"
+        )
+    return replace(style, **changes)
+
+
+def is_whole(value):
+    """Say whether `value` is a whole number, of Python or of NumPy."""
+    return hasattr(value, "__index__") and not isinstance(value, bool)
 
 
 def seeded_initializer(initializer, seed, name):
@@ -65,11 +96,14 @@ def conv(x, filters, *, kernel_size=3, stride=1, style=ARTICLE, name, **options)
 
     Further `options` go to `keras.layers.Conv2D`.
     """
+    padded = style.symmetric_padding and stride > 1 and kernel_size > 1
+    if padded:
+        x = layers.ZeroPadding2D(kernel_size // 2, name=name.replace("conv", "pad"))(x)
     return layers.Conv2D(
         filters,
         kernel_size,
         strides=stride,
-        padding="same",
+        padding="valid" if padded else "same",
         use_bias=style.conv_bias or not style.batch_norm,
         kernel_initializer=seeded_initializer(style.initializer, style.seed, name),
         kernel_regularizer=regularizers.L2(style.l2) if style.l2 else None,
@@ -103,15 +137,15 @@ def activation(x, *, style=ARTICLE, name):
     return layers.Activation(style.activation, name=name)(x)
 
 
-def conv_bn(x, filters, *, stride=1, style=ARTICLE, name, number=""):
-    """Convolution, batch normalization: the second half of a v1 branch, before the addition."""
-    x = conv(x, filters, stride=stride, style=style, name=f"{name}_conv{number}")
+def conv_bn(x, filters, *, kernel_size=3, stride=1, style=ARTICLE, name, number=""):
+    """Convolution, batch normalization: the end of a v1 branch, before the addition."""
+    x = conv(x, filters, kernel_size=kernel_size, stride=stride, style=style, name=f"{name}_conv{number}")
     return batch_norm(x, style=style, name=f"{name}_bn{number}")
 
 
-def conv_bn_act(x, filters, *, stride=1, style=ARTICLE, name, number=""):
+def conv_bn_act(x, filters, *, kernel_size=3, stride=1, style=ARTICLE, name, number=""):
     """Convolution, batch normalization, activation: the unit of the plain and the v1 network."""
-    x = conv_bn(x, filters, stride=stride, style=style, name=name, number=number)
+    x = conv_bn(x, filters, kernel_size=kernel_size, stride=stride, style=style, name=name, number=number)
     return activation(x, style=style, name=f"{name}_act{number}")
 
 
@@ -160,7 +194,8 @@ def shortcut_connection(x, filters, *, stride=1, shortcut="projection", style=AR
     """Bring a block's input to the shape of its branch (He et al. 2015, section 3.3).
 
     Where the shapes agree, the shortcut is the identity. Where they do not, `shortcut` says how they are
-    made to: "padding" (option A) or "projection", a 1×1 convolution without batch normalization (option B).
+    made to: "padding" (option A) or "projection", a 1×1 convolution (option B), with batch normalization if the
+    style says so.
     "projection_all" projects at every block (option C). Raises ValueError for another kind.
     """
     if shortcut not in SHORTCUTS:
@@ -169,7 +204,8 @@ def shortcut_connection(x, filters, *, stride=1, shortcut="projection", style=AR
         return x
     if shortcut == "padding":
         return PaddingShortcut(filters, stride=stride, name=f"{name}_shortcut")(x)
-    return conv(x, filters, kernel_size=1, stride=stride, style=style, name=f"{name}_shortcut")
+    x = conv(x, filters, kernel_size=1, stride=stride, style=style, name=f"{name}_shortcut")
+    return batch_norm(x, style=style, name=f"{name}_shortcut_bn") if style.shortcut_batch_norm else x
 
 
 def plain_block(x, filters, *, stride=1, style=ARTICLE, name):
@@ -192,6 +228,27 @@ def residual_block(x, filters, *, stride=1, shortcut="projection", style=ARTICLE
     x = shortcut_connection(x, filters, stride=stride, shortcut=shortcut, style=style, name=name)
     x = layers.Add(name=f"{name}_add")([x, branch])
     return activation(x, style=style, name=f"{name}_act2")
+
+
+def bottleneck_block(
+    x, filters, out_filters, *, stride=1, stride_at="conv1", shortcut="projection", style=ARTICLE, name
+):
+    """The v1 bottleneck, `activation(shortcut(x) + branch(x))` (He et al. 2015, figure 5).
+
+    The branch is a 1×1 unit and a 3×3 unit of `filters`, and a 1×1 convolution with BN of `out_filters`. The
+    stride is in the first 1×1, as the authors have it, or with `stride_at="conv2"` in the 3×3, as torchvision has.
+    `(b, h, w, c)` to `(b, ⌈h/stride⌉, ⌈w/stride⌉, out_filters)`. Raises ValueError for another `stride_at` or
+    `shortcut`.
+    """
+    if stride_at not in ("conv1", "conv2"):
+        raise ValueError(f"stride_at={stride_at!r} is unknown; it is one of 'conv1', 'conv2'")
+    first, second = (stride, 1) if stride_at == "conv1" else (1, stride)
+    branch = conv_bn_act(x, filters, kernel_size=1, stride=first, style=style, name=name, number=1)
+    branch = conv_bn_act(branch, filters, stride=second, style=style, name=name, number=2)
+    branch = conv_bn(branch, out_filters, kernel_size=1, style=style, name=name, number=3)
+    x = shortcut_connection(x, out_filters, stride=stride, shortcut=shortcut, style=style, name=name)
+    x = layers.Add(name=f"{name}_add")([x, branch])
+    return activation(x, style=style, name=f"{name}_act3")
 
 
 def highway_block(x, filters, *, stride=1, gate_bias=-2.0, shortcut="projection", style=ARTICLE, name):
@@ -296,3 +353,17 @@ def preactivation_bottleneck(
         name=name,
     )
     return layers.Add(name=f"{name}_add")([x, branch])
+
+
+def classifier(x, num_classes, *, style=ARTICLE):
+    """Turn features `(b, c)` into class probabilities `(b, num_classes)`. Raises ValueError for fewer than 2."""
+    if not is_whole(num_classes) or num_classes < 2:
+        raise ValueError(f"num_classes={num_classes!r} must be a whole number of at least 2; nearest valid: 2")
+    return layers.Dense(
+        operator.index(num_classes),
+        activation="softmax",
+        kernel_initializer=seeded_initializer(style.initializer, style.seed, "classifier"),
+        kernel_regularizer=regularizers.L2(style.l2) if style.l2 and style.l2_on_classifier else None,
+        dtype=keras.config.dtype_policy().variable_dtype,  # 8 bits are too few for a probability
+        name="classifier",
+    )(x)

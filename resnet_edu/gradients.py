@@ -219,7 +219,7 @@ class _Probe(keras.Model):
     def __init__(self, model, kernels):
         super().__init__()
         self._kernels = kernels
-        self._features, self._head = _split_head(model)
+        self._features, self._head = split_head(model)
 
     @property
     def trainable_variables(self):
@@ -235,10 +235,11 @@ class _Probe(keras.Model):
         return ops.mean(ops.sparse_categorical_crossentropy(y, y_pred, from_logits=True))
 
 
-def _split_head(model):
+def split_head(model):
     """Split `model` into a part that gives logits, or nearly, and a function that makes them logits.
 
-    A cross-entropy of softmax outputs is clipped, and its gradient lost, where a network is very sure.
+    A cross-entropy of softmax outputs is clipped, and its gradient lost, where a network is very sure. Raises
+    ValueError where the model ends in neither.
     """
     last = model.layers[-1]
     softmax, linear = keras.activations.softmax, keras.activations.linear

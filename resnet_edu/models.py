@@ -1,20 +1,34 @@
 """The networks for CIFAR-sized images: plain, ResNet v1 and v2, highway, and v1 with its operations reordered.
 
 All are a stem, three stages of equal blocks and a classifier. The default variant is the article's
-network (the Keras CIFAR-10 example), layer for layer; `variant="paper"` is the paper's.
+network (the Keras CIFAR-10 example), layer for layer; `variant="paper"` is the paper's. Those for ImageNet, from
+`imagenet`, are here by name, too.
 """
 
-import operator
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import keras
-from keras import layers, regularizers
+from keras import layers
 
 from resnet_edu import blocks
-from resnet_edu.blocks import ARTICLE, PAPER, Style
+from resnet_edu.blocks import ARTICLE, PAPER, Style, is_whole
+from resnet_edu.imagenet import plain_imagenet, resnet_imagenet
 
+__all__ = [
+    "BUILDERS",
+    "VARIANTS",
+    "blocks_per_stage",
+    "check_input_shape",
+    "highway_net",
+    "plain_imagenet",
+    "plain_net",
+    "resnet_imagenet",
+    "resnet_reordered",
+    "resnet_v1",
+    "resnet_v2",
+]
 STAGE_FILTERS = (16, 32, 64)
 
 
@@ -137,7 +151,7 @@ def blocks_per_stage(depth, *, layers_per_block):
     Raises ValueError with the rule and the nearest valid depths where no n fits.
     """
     per_n = 3 * layers_per_block
-    if not _is_whole(depth):
+    if not is_whole(depth):
         raise ValueError(f"depth={depth!r} must be a whole number {per_n}n + 2, such as {3 * per_n + 2}")
     n, remainder = divmod(depth - 2, per_n)
     if n >= 1 and not remainder:
@@ -156,8 +170,7 @@ def _three_stage_net(input_shape, n, num_classes, stages, variant, style, *, nam
     `preactivation` is what a block starts with in place of an activation after its addition.
     """
     check_input_shape(input_shape)
-    num_classes = _check_num_classes(num_classes)
-    style = _changed(variant.style, style)
+    style = blocks.change_style(variant.style, style)
     inputs = layers.Input(input_shape, name="images")
     x = blocks.conv_bn_act(inputs, STAGE_FILTERS[0], style=style, name="stem")
     for stage, (filters, block) in enumerate(stages, start=1):
@@ -184,14 +197,7 @@ def _classifier(x, num_classes, variant, style):
         # The article pools 8×8, which is all of a 32×32 image's last map; smaller maps are pooled whole.
         x = layers.AveragePooling2D((min(8, x.shape[1]), min(8, x.shape[2])), name="pool")(x)
         x = layers.Flatten(name="flatten")(x)
-    return layers.Dense(
-        num_classes,
-        activation="softmax",
-        kernel_initializer=blocks.seeded_initializer(style.initializer, style.seed, "classifier"),
-        kernel_regularizer=regularizers.L2(style.l2) if style.l2 and style.l2_on_classifier else None,
-        dtype=keras.config.dtype_policy().variable_dtype,  # 8 bits are too few for a probability
-        name="classifier",
-    )(x)
+    return blocks.classifier(x, num_classes, style=style)
 
 
 def _name(kind, depth, variant):
@@ -204,20 +210,10 @@ def _variant(variant):
     return VARIANTS[variant]
 
 
-def _changed(style, changes):
-    unknown = set(changes) - set(Style.__dataclass_fields__)
-    if unknown:
-        raise ValueError(
-            f"unknown keyword {', '.join(sorted(unknown))}; a network's style has "
-            f"{', '.join(Style.__dataclass_fields__)}"
-        )
-    return replace(style, **changes)
-
-
 def check_input_shape(shape):
     """Raise ValueError unless `shape` is `(height, width, channels)` and large enough for three stages."""
     wanted = "input_shape is (height, width, channels) without the batch, such as (32, 32, 3)"
-    if not isinstance(shape, tuple | list) or len(shape) != 3 or not all(_is_whole(side) for side in shape):
+    if not isinstance(shape, tuple | list) or len(shape) != 3 or not all(is_whole(side) for side in shape):
         raise ValueError(f"{wanted}; got {shape!r}")
     height, width, channels = shape
     if min(height, width) < 4 or channels < 1:
@@ -226,13 +222,3 @@ def check_input_shape(shape):
             f"{wanted}; {tuple(shape)} is too small: stages 2 and 3 each halve the image, so it needs at least "
             f"4×4 pixels and 1 channel; nearest valid: {nearest}"
         )
-
-
-def _check_num_classes(num_classes):
-    if not _is_whole(num_classes) or num_classes < 2:
-        raise ValueError(f"num_classes={num_classes!r} must be a whole number of at least 2; nearest valid: 2")
-    return operator.index(num_classes)
-
-
-def _is_whole(value):
-    return hasattr(value, "__index__") and not isinstance(value, bool)

@@ -6,7 +6,8 @@ import numpy as np
 
 from resnet_edu import data, models, recipes
 
-IMAGES = ("cifar10", "digits")
+IMAGES = {"cifar10": (32, 32, 3), "digits": (8, 8, 1)}  # the shape of one
+CLASSES = 10
 PRECISIONS = ("float32", "mixed_bfloat16")
 
 
@@ -102,6 +103,11 @@ class Plan:
 def load_images(images, path=None):
     """Return `(x_train, y_train), (x_test, y_test)` of CIFAR-10 or the digits (8×8). Raises data.DataError."""
     return data.load_digits() if images == "digits" else data.load_cifar10(path)
+
+
+def mean_image(images):
+    """Return the mean of uint8 training images, as a share of 255: it is subtracted from every image."""
+    return (images.mean(axis=0) / 255).astype("float32")
 
 
 def split_images(splits, split):

@@ -8,7 +8,7 @@ import numpy as np
 from resnet_edu import backend, models, recipes, runs
 from resnet_edu.augmentation import augment, draw_augmentation
 from resnet_edu.checkpoints import RECORD, WEIGHTS, TrainingError, TrainingFolder
-from resnet_edu.plans import split_images
+from resnet_edu.plans import mean_image, split_images
 
 STEPS_AT_ONCE = 64  # at most, on an accelerator; on a CPU one, as a step takes longer than a call
 PREDICTED_AT_ONCE = 500
@@ -171,7 +171,7 @@ class RecipeTraining:
 
     def _make_steps(self, accelerated):
         plan, recipe, (x, y) = self.plan, self.plan.recipe, self._train
-        mean = (x.mean(axis=0) / 255).astype("float32")
+        mean = mean_image(x)
 
         def plain(images):
             return keras.ops.cast(images, "float32") / 255 - mean

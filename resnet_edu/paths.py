@@ -1,0 +1,97 @@
+"""The paths through a residual network: at each block a path takes the shortcut or the branch (Veit et al. 2016).
+
+With its weights, its ReLUs' states and its normalization fixed, the gradient is the sum over all 2ⁿ paths through
+n blocks. The gradient along one path is found by cutting, in each block, the other of the two ways.
+"""
+
+from math import comb
+
+import keras
+import numpy as np
+from keras import ops
+
+from resnet_edu import backend
+from resnet_edu.gradients import split_head
+
+
+def list_additions(model):
+    """Return the names of the additions of a network's blocks, in depth order.
+
+    Raises ValueError where there are none, as in a plain network.
+    """
+    names = [layer.name for layer in model.layers if isinstance(layer, keras.layers.Add)]
+    if not names:
+        raise ValueError(f"model {model.name!r} has no additions, so that only one path leads through it")
+    return names
+
+
+def path_gradients(model, x, y, through_branch):
+    """Return the gradient that reaches each image along one path, an array shaped like `x`.
+
+    It is that of the logit of the image's label, in inference mode. `through_branch` is bool `(n, blocks)`: for
+    each image and block whether its path takes the branch; where not, it takes the shortcut. `x` is `(n, height,
+    width, channels)`, `y` holds n labels. Raises ValueError for shapes that do not fit and a network without
+    additions.
+    """
+    names = list_additions(model)
+    through_branch = np.asarray(through_branch, bool)
+    if through_branch.shape != (len(x), len(names)):
+        raise ValueError(
+            f"through_branch must have the shape {(len(x), len(names))}, a row for each image and a column for "
+            f"each block, not {through_branch.shape}"
+        )
+
+    def call_and_cut(layer, *arguments, **options):
+        if layer.name not in names:
+            return layer(*arguments, **options)
+        return _OneWay(through_branch[:, names.index(layer.name)], name=layer.name)(*arguments)
+
+    images = keras.Input(batch_shape=np.shape(x), name="images")
+    cut = keras.models.clone_model(model, input_tensors=images, call_function=call_and_cut)
+    for layer in model.layers:
+        if layer.weights:
+            cut.get_layer(layer.name).set_weights(layer.get_weights())
+    features, head = split_head(cut)
+    of_label = ops.one_hot(ops.convert_to_tensor(y, "int32"), model.outputs[0].shape[-1])
+    gradient = backend.gradients(
+        lambda arrays: ops.sum(head(features(arrays["x"], training=False)) * of_label),
+        {"x": ops.convert_to_tensor(x, "float32")},
+    )
+    return ops.convert_to_numpy(gradient["x"])
+
+
+def measure_paths(model, x, y, *, lengths, seed=0):
+    """Return the gradient norms of random paths, `{length: array (n,)}`: one path of each length for each image.
+
+    The length of a path is the number of branches that it takes, from 0 to the number of blocks. Model, images,
+    labels and errors are those of `path_gradients`.
+    """
+    blocks, rng = len(list_additions(model)), np.random.default_rng(seed)
+    through = np.array([rng.permutation(blocks) < length for length in lengths for _ in x])
+    gradients = path_gradients(model, np.concatenate([x] * len(lengths)), np.tile(y, len(lengths)), through)
+    norms = np.linalg.norm(gradients.reshape(len(lengths), len(x), -1).astype("float64"), axis=-1)
+    return dict(zip(lengths, norms, strict=True))
+
+
+def path_shares(norms, blocks):
+    """Return `{length: share}`: what all paths of a length contribute, by the norms of `measure_paths`.
+
+    The mean norm of one path times the number of paths of this length, as a share of the sum. (Norms are added,
+    as Veit et al. do; gradients of different paths can also cancel.)
+    """
+    total = {length: comb(blocks, length) * float(np.mean(values)) for length, values in norms.items()}
+    return {length: value / sum(total.values()) for length, value in total.items()}
+
+
+class _OneWay(keras.layers.Layer):
+    """An addition whose gradient goes one of its two ways: to the branch or to the shortcut, for each image."""
+
+    def __init__(self, through_branch, **kwargs):
+        super().__init__(**kwargs)
+        self.through_branch = through_branch.astype("float32").reshape(-1, 1, 1, 1)
+
+    def call(self, inputs):
+        shortcut, branch = inputs
+        share = ops.convert_to_tensor(self.through_branch)
+        open_part = share * branch + (1 - share) * shortcut
+        return open_part + ops.stop_gradient(shortcut + branch - open_part)
