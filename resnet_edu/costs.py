@@ -69,7 +69,13 @@ def layer_costs(model):
 
 def total_costs(rows):
     """Return the `Cost` of all rows together."""
-    return Cost(sum(row.parameters for row in rows), sum(row.multiply_adds for row in rows))
+    return sum_costs(Cost(row.parameters, row.multiply_adds) for row in rows)
+
+
+def sum_costs(found):
+    """Return the sum of several `Cost`s."""
+    parameters, multiply_adds = zip((0, 0), *found, strict=True)
+    return Cost(sum(parameters), sum(multiply_adds))
 
 
 def group_costs(rows, *, by="stage"):

@@ -4,12 +4,14 @@ A 7×7 stem and a maximum pooling bring 224×224 pixels to 56×56; four stages o
 first halves the image, then global average pooling and a classifier.
 """
 
+import functools
 import re
+from dataclasses import replace
 
 import keras
 from keras import layers
 
-from resnet_edu import blocks
+from resnet_edu import blocks, costs
 from resnet_edu.blocks import IMAGENET
 
 STAGE_FILTERS = (64, 128, 256, 512)
@@ -79,7 +81,7 @@ def stage_net(
     counts = _check_counts(counts)
     if len(input_shape) != 3 or min(input_shape[:2]) < SMALLEST_SIDE:
         raise ValueError(
-            f"input_shape={input_shape!r} must be (height, width, channels), with sides of at least {SMALLEST_SIDE}"
+            f"input_shape={input_shape!r} must be (height, width, channels), with sides of {SMALLEST_SIDE} or more"
         )
     style = blocks.change_style(IMAGENET, style)
     inputs = layers.Input(input_shape, name="images")
@@ -114,6 +116,38 @@ def block_of(bottleneck, shortcuts=True, stride_at="conv1"):
 def depth_of(counts, *, bottleneck):
     """Return the number of layers: those of the branches, the stem and the classifier."""
     return sum(counts) * (3 if bottleneck else 2) + 2
+
+
+def count_costs(counts, *, bottleneck):
+    """Return `{place: costs.Cost}` of a network with so many blocks a stage, for 224×224 pixels and 1000 classes.
+
+    The places are those of `costs.group_costs`: "stem", "stage1" to "stage4" and "classifier". No network is built
+    but each kind of block once, so that a widget can ask for any network. Raises ValueError for other `counts`.
+    """
+    found = {"stem": _block_cost("stem", 224, 3)}
+    size, channels = 56, STAGE_FILTERS[0]
+    for stage, count in enumerate(_check_counts(counts), start=1):
+        filters, stride = STAGE_FILTERS[stage - 1], 2 if stage > 1 else 1
+        first = _block_cost("block", size, channels, filters, stride, bottleneck)
+        size, channels = size // stride, filters * (WIDENING if bottleneck else 1)
+        other = _block_cost("block", size, channels, filters, 1, bottleneck)
+        found[f"stage{stage}"] = costs.Cost(
+            *(one + (count - 1) * more for one, more in zip(first, other, strict=True))
+        )
+    return found | {"classifier": _block_cost("classifier", 1, channels)}
+
+
+@functools.lru_cache
+def _block_cost(kind, size, channels, filters=0, stride=1, bottleneck=False):
+    style = replace(IMAGENET, initializer="zeros")
+    x = layers.Input((size, size, channels))
+    if kind == "stem":
+        y = _stem(x, style)
+    elif kind == "classifier":
+        y = blocks.classifier(layers.Flatten()(x), 1000, style=style)
+    else:
+        y = block_of(bottleneck)(x, filters, stride=stride, style=style, name="stage1_block1")
+    return costs.total_costs(costs.layer_costs(keras.Model(x, y)))
 
 
 def copy_resnet50(source, target):

@@ -100,6 +100,37 @@ def swapped(parts, first, second):
     return parts
 
 
+def delete_range(parts, first, count):
+    """Take out `count` blocks from the block number `first` on, 1 being the first block of the network.
+
+    Returns the parts that are left, and `{block: "in" or "out"}` for all blocks. Blocks that cannot be left out
+    stay, and a number past the last block means the last.
+    """
+    names, removable = _blocks(parts), find_removable(parts)
+    start = min(first, len(names)) - 1
+    out = [name for name in names[start : start + count] if name in removable]
+    return without(parts, out), {name: "out" if name in out else "in" for name in names}
+
+
+def swap_range(parts, first, count):
+    """Swap each of `count` blocks from number `first` on with the block behind it, one after the other.
+
+    Returns the parts in their new order, and `{block: "in" or "swapped"}` in the old one. A block is swapped only
+    with one of its stage.
+    """
+    names, removable = _blocks(parts), find_removable(parts)
+    start, touched = min(first, len(names)) - 1, set()
+    for name, after in itertools.pairwise(names[start : start + count + 1]):
+        if _stage(name) == _stage(after) and {name, after} <= set(removable):
+            parts = swapped(parts, name, after)
+            touched |= {name, after}
+    return parts, {name: "swapped" if name in touched else "in" for name in names}
+
+
+def _blocks(parts):
+    return [part.name for part in parts if part.is_block]
+
+
 def find_removable(parts):
     """Return the names of the blocks that a network can do without, by shape, and that begin no stage."""
     return [part.name for part in parts if part.keeps_shape and not part.name.endswith("_block1")]

@@ -98,6 +98,69 @@ def plot_by_depth(depths, curves, ax):
     _dress(ax, "depth of the network", "training accuracy")
 
 
+def plot_by_count(curves, ax, *, what):
+    """Draw accuracy over the number of changes `what`: a line through the medians, a band over all draws.
+
+    `curves` is `{label: {number: accuracies}}`, as `lesions.measure_random_deletions` gives them.
+    """
+    for number, (label, by_count) in enumerate(curves.items()):
+        values, style = list(by_count.values()), _line_style(number)
+        ax.plot(list(by_count), [np.median(draws) for draws in values], label=label, markersize=4, **style)
+        low, high = ([end(draws) for draws in values] for end in (min, max))
+        ax.fill_between(list(by_count), low, high, color=style["color"], alpha=0.2, linewidth=0)
+    ax.set_ylim(0, ACCURACY_TOP)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _dress(ax, what, "test accuracy")
+
+
+def plot_deletions(series, ax):
+    """Draw the accuracy without one block over its place; `series` is `{label: {block: accuracy}}`.
+
+    The place is the block's share of the way from the first to the last, so that networks of any depth compare.
+    """
+    for number, (label, accuracies) in enumerate(series.items()):
+        places = np.linspace(0, 1, len(accuracies))
+        ax.plot(places, list(accuracies.values()), label=label, markersize=5, **_line_style(number))
+    ax.set_ylim(0, ACCURACY_TOP)
+    ax.set_xticks([0, 1], ["first block", "last block"])
+    _dress(ax, "the block that is taken out", "test accuracy without it")
+
+
+def plot_surface(losses, positions, ax):
+    """Draw a loss `(positions, positions)` around a network, in the middle, as contours of its logarithm."""
+    levels = np.linspace(-3, 3, 19)
+    shown = np.clip(np.log10(losses), levels[0], levels[-1])
+    drawn = ax.contourf(positions, positions, shown, levels=levels, cmap="viridis")
+    ax.plot(0, 0, marker="+", color="white", markersize=10)
+    ax.set_aspect("equal")
+    ax.set_xlabel("direction 2")
+    ax.set_ylabel("direction 1")
+    return drawn
+
+
+def plot_chain_of_blocks(kinds, ax):
+    """Draw blocks as a row of squares; `kinds` is `{block: "in", "out" or "swapped"}`, in order, by stages."""
+    for place, (name, kind) in enumerate(kinds.items()):
+        color = {"in": COLORS[0], "out": "white", "swapped": COLORS[1]}[kind]
+        hatch = "" if kind != "out" else "////"
+        ax.bar(place, 1, width=0.8, color=color, edgecolor="0.4", hatch=hatch)
+        if name.endswith("_block1"):
+            ax.text(place - 0.4, 1.2, name.partition("_")[0].replace("stage", "stage "), fontsize="small")
+    ax.set_xlim(-0.7, len(kinds) - 0.3)
+    ax.set_ylim(0, 1.8)
+    ax.set_axis_off()
+
+
+def plot_costs(series, ax, *, what):
+    """Draw a cost place by place, as bars: `series` is `{label: {place: number}}`, each with the same places."""
+    for number, (label, by_place) in enumerate(series.items()):
+        at = np.arange(len(by_place)) + 0.4 * number - 0.2
+        ax.bar(at, list(by_place.values()), width=0.38, label=label, color=COLORS[number] if number else "0.7")
+    ax.set_xticks(range(len(by_place)), list(by_place), rotation=30, ha="right", fontsize="small")
+    ax.set_axisbelow(True)
+    _dress(ax, "", what)
+
+
 def plot_confusion(counts, names, ax):
     """Draw a confusion matrix: for each true class (row) the share taken for each class (column), in percent."""
     shares = np.asarray(counts) / np.maximum(np.sum(counts, axis=1, keepdims=True), 1)

@@ -13,7 +13,7 @@ import io
 import ipywidgets
 from matplotlib.figure import Figure
 
-from resnet_edu import plotting, propagation
+from resnet_edu import costs, imagenet, lesions, plotting, propagation
 from resnet_edu.gradients import describe_norms, fresh_gradient_norms, select_convolutions
 from resnet_edu.slider import Slider
 
@@ -126,6 +126,72 @@ def explore_shortcuts():
     return Panel([*rows, picture], "signal and gradient along 50 blocks, from carry over highway to residual")
 
 
+def explore_lesions(networks, x, y):
+    """Take blocks out of trained networks, or swap them, and show the accuracy that is left.
+
+    `networks` is `{label: parts}`, as `lesions.dissect` gives them, `x` and `y` are images as the networks take
+    them and their labels. Blocks that begin a stage change the shape and stay. Returns the widget.
+    """
+    longest = max(len(parts) - 2 for parts in networks.values())
+    block, block_number = _slider_with_number("block", range(1, longest + 1), 2)
+    count, count_number = _slider_with_number("how many", range(longest + 1), 1)
+    controls = {
+        "network": _dropdown("network", {label: label for label in networks}),
+        "operation": _dropdown("operation", {"take out": "out", "swap with the next": "swap"}),
+        "first": block,
+        "count": count,
+    }
+    whole = {label: lesions.accuracy_of(parts, x, y) for label, parts in networks.items()}
+    before = {}
+
+    def draw(*, network, operation, first, count):
+        change = lesions.delete_range if operation == "out" else lesions.swap_range
+        parts, kinds = change(networks[network], first, count)
+        accuracy = lesions.accuracy_of(parts, x, y)
+        changed = sum(kind != "in" for kind in kinds.values())
+        what = f"{changed} block{'s' * (changed != 1)} {'taken out' if operation == 'out' else 'swapped'}"
+        bars = {f"{network}, whole": whole[network], **before, f"now, {what}": accuracy}
+        before.clear()
+        before["before"] = accuracy
+        summary = f"{network}, {what}: {accuracy:.1%} of the images right, {whole[network]:.1%} with all blocks"
+        return _draw_lesion(kinds, bars, summary)
+
+    picture, _ = _live_picture(controls, draw, height="330px")
+    rows = [
+        ipywidgets.HBox([controls["network"], controls["operation"]], layout=WRAP),
+        ipywidgets.HBox([block, block_number], layout=WRAP),
+        ipywidgets.HBox([count, count_number], layout=WRAP),
+    ]
+    return Panel([*rows, picture], "trained networks without some of their blocks, or with blocks swapped")
+
+
+def explore_stages():
+    """Show what a network for ImageNet costs, stage by stage, beside ResNet-50; its blocks are chosen by sliders.
+
+    Returns the widget.
+    """
+    sliders = [_slider_with_number(f"stage {n}", range(1, 41), count) for n, count in enumerate((3, 4, 6, 3), 1)]
+    controls = {f"stage{n}": slider for n, (slider, _) in enumerate(sliders, 1)}
+    controls["bottleneck"] = _dropdown("blocks", {"bottlenecks": True, "two 3×3": False})
+    reference = imagenet.count_costs(imagenet.STAGES[50][1], bottleneck=True)
+
+    def draw(*, bottleneck, **stages):
+        counts = tuple(stages.values())
+        chosen = imagenet.count_costs(counts, bottleneck=bottleneck)
+        depth = imagenet.depth_of(counts, bottleneck=bottleneck)
+        (mine, adds), (theirs, their_adds) = (costs.sum_costs(found.values()) for found in (chosen, reference))
+        summary = (
+            f"{depth} layers, blocks {'-'.join(map(str, counts))}: {mine / 1e6:.1f} million parameters, "
+            f"{adds / 1e9:.2f} billion multiply-adds; {mine / theirs:.2f} and {adds / their_adds:.2f} times "
+            "those of ResNet-50"
+        )
+        return _draw_costs({"ResNet-50": reference, "yours": chosen}, summary)
+
+    picture, _ = _live_picture(controls, draw, height="330px")
+    rows = [ipywidgets.HBox(pair, layout=WRAP) for pair in sliders]
+    return Panel([*rows, controls["bottleneck"], picture], "a network's costs by its blocks in each stage")
+
+
 def _live_picture(controls, draw, *, height):
     """Return a picture that follows the controls, and the function that draws it anew.
 
@@ -213,6 +279,33 @@ def _draw_norms(norms, before, title):
     plotting.plot_gradient_norms({"now": select_convolutions(norms)}, ax)
     name_picture(ax, title)
     return as_html(figure, f"{title}: {describe_norms(norms)}.")
+
+
+def _draw_lesion(kinds, bars, summary):
+    figure = Figure(figsize=(8, 3.3))
+    plotting.plot_chain_of_blocks(kinds, figure.add_axes((0.05, 0.66, 0.9, 0.3)))
+    ax = figure.add_axes((0.32, 0.15, 0.6, 0.45))
+    ax.barh(list(bars), list(bars.values()), color=["0.8", *["0.6"] * (len(bars) - 2), plotting.COLORS[0]])
+    ax.set_xlim(0, 1)
+    ax.set_xlabel("share of the images that are right")
+    ax.invert_yaxis()
+    return as_html(figure, summary)
+
+
+def _draw_costs(series, summary):
+    figure = Figure(figsize=(8, 3.3))
+    for place, (index, what, unit) in enumerate(
+        [(0, "million parameters", 1e6), (1, "billion multiply-adds", 1e9)]
+    ):
+        ax = figure.add_axes((0.08 + 0.42 * place, 0.2, 0.32, 0.72))
+        shown = {
+            label: {name: cost[index] / unit for name, cost in by_place.items()}
+            for label, by_place in series.items()
+        }
+        plotting.plot_costs(shown, ax, what=what)
+        if not place:
+            ax.get_legend().remove()
+    return as_html(figure, summary)
 
 
 def wide_axes(width, *, height=0.75):

@@ -13,6 +13,19 @@ from resnet_edu.checks.blocks import (
 )
 from resnet_edu.checks.builders import check_projection, check_resnet_v1, check_resnet_v2, check_stride_position
 from resnet_edu.checks.costs import check_conv_cost, check_count_parameters, check_fair_depth
+from resnet_edu.checks.imagenet import (
+    check_bottleneck_weights,
+    check_count_layers,
+    check_fold_bias,
+    check_vgg_cost,
+)
+from resnet_edu.checks.inside import (
+    check_accuracy_without,
+    check_autocorrelation,
+    check_branch_scale,
+    check_filter_normalize,
+    check_path_share,
+)
 from resnet_edu.checks.plain_vs_residual import (
     check_effect,
     check_identity_kernel,
@@ -37,14 +50,21 @@ from resnet_edu.checks.vanishing_gradients import (
 )
 
 __all__ = [
+    "check_accuracy_without",
+    "check_autocorrelation",
     "check_backward_norms",
     "check_bottleneck",
+    "check_bottleneck_weights",
+    "check_branch_scale",
     "check_conv_cost",
+    "check_count_layers",
     "check_count_parameters",
     "check_crop_and_flip",
     "check_depth",
     "check_effect",
     "check_fair_depth",
+    "check_filter_normalize",
+    "check_fold_bias",
     "check_gate_bias",
     "check_he_stddev",
     "check_hold_out",
@@ -54,6 +74,7 @@ __all__ = [
     "check_monitor",
     "check_padding_shortcut",
     "check_passed_on",
+    "check_path_share",
     "check_prediction",
     "check_projection",
     "check_reduced_rate",
@@ -66,4 +87,5 @@ __all__ = [
     "check_stride_position",
     "check_trend_and_level",
     "check_verdict",
+    "check_vgg_cost",
 ]

@@ -88,6 +88,30 @@ PREDICTIONS = {
         "b": (True, "That is what happens, on average: the luck of the images that chose stays with them."),
         "c": (False, "No: it is the other way round. The images that chose the epoch flatter it."),
     },
+    "lesion": {
+        "a": (False, "No: look at the median of the ResNet. Most of its blocks are hardly missed."),
+        "b": (True, "That is what happens: the plain network falls to chance, the ResNet hardly notices."),
+        "c": (False, "No: it is the other way round."),
+        "d": (False, "No: the ResNet keeps most of its accuracy without most of its blocks."),
+    },
+    "shattering": {
+        "a": (False, "No: compare the plain network without batch normalization, in the last row."),
+        "b": (
+            True,
+            "That is what happens: without batch normalization, even 50 plain layers keep most of the agreement.",
+        ),
+        "c": (False, "No: compare the plain network with 2 and with 50 layers."),
+    },
+    "vgg_152": {
+        "a": (False, "No: count again. VGG-19's early layers work on large images with many filters."),
+        "b": (True, "That is what happens: eight times as deep, and less than two thirds of the multiply-adds."),
+        "c": (False, "No: they differ by more than a third."),
+    },
+    "imagenet_plain": {
+        "a": (False, "No: the deeper plain network is the worse one, as in lesson 2."),
+        "b": (True, "That is what was found: without shortcuts 34 layers are worse, with them better."),
+        "c": (False, "No: with shortcuts the deeper one gains almost 3 points."),
+    },
     "random_crop": {
         "a": (False, "No: look at how many different images came out."),
         "b": (True, "That is what happens in Keras 3: the layer draws once for the whole batch."),

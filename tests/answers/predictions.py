@@ -15,6 +15,10 @@ CORRECT = {
     functools.partial(checks.check_prediction, "first_gradient_v2"): ["b", "B", "b)"],
     functools.partial(checks.check_prediction, "selection"): ["b", "B", " b"],
     functools.partial(checks.check_prediction, "random_crop"): ["b", "B", "b."],
+    functools.partial(checks.check_prediction, "lesion"): ["b", "B", " b"],
+    functools.partial(checks.check_prediction, "shattering"): ["b", "B", "b)"],
+    functools.partial(checks.check_prediction, "vgg_152"): ["b", "B", "(b)"],
+    functools.partial(checks.check_prediction, "imagenet_plain"): ["b", "B", "b:"],
 }
 
 WRONG = {
@@ -87,6 +91,34 @@ WRONG = {
         ("d", "not one of the options"),
         (1, "not one of the options"),
         ("bb", "not one of the options"),
+    ],
+    functools.partial(checks.check_prediction, "lesion"): [
+        ("a", "hardly missed"),
+        ("c", "the other way round"),
+        ("d", "keeps most of its accuracy"),
+        ("e", "not one of the options"),
+        (2, "not one of the options"),
+    ],
+    functools.partial(checks.check_prediction, "shattering"): [
+        ("a", "in the last row"),
+        ("c", "with 2 and with 50 layers"),
+        ("d", "not one of the options"),
+        ("", "not one of the options"),
+        (0.8, "not one of the options"),
+    ],
+    functools.partial(checks.check_prediction, "vgg_152"): [
+        ("a", "count again"),
+        ("c", "more than a third"),
+        ("d", "not one of the options"),
+        (152, "not one of the options"),
+        (["b"], "not one of the options"),
+    ],
+    functools.partial(checks.check_prediction, "imagenet_plain"): [
+        ("a", "is the worse one"),
+        ("c", "almost 3 points"),
+        ("d", "not one of the options"),
+        ("34", "not one of the options"),
+        (True, "not one of the options"),
     ],
 }
 
