@@ -40,7 +40,7 @@ def vgg(*, kernel=9, channels=3, factor=1, dense=True, grow=1, early=False):
                 total += kernel * before * filters * here**2
                 before = filters
             here //= 2 if grow else 1
-        here *= 2 if early else 1
+        here = 224 >> len(stages) if early else here
         return factor * (total + dense * (here * here * before * 4096 + 4096 * 4096 + 4096 * 1000))
 
     return count

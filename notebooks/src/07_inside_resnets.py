@@ -1,0 +1,422 @@
+# %% [markdown]
+# # 7 · Inside trained residual networks
+#
+# **You will** take trained networks apart, run them without some of their blocks, follow the paths that a gradient takes, replicate the shattered gradients, and look at the loss around a network's weights.
+#
+# **You will learn** what the shortcuts do to a network that has learned, which pictures of it hold up on a small task, and where the evidence is thinner than the usual story.
+#
+# **You need** lessons 2 and 3. No GPU, no download: three trained networks come with the course.
+#
+# **Time:** about 100 minutes with the exercises. All cells together run in about one minute on two CPU cores.
+
+# %% [markdown]
+# ## 1. A network as a list of parts
+#
+# A plain network and a residual one are chains: a stem, blocks, a head. Three networks trained on the handwritten digits come with the course. `dissect` cuts a network into its parts. Run one after the other, they are the network again.
+
+# %%
+from resnet_edu import lesions, trained
+
+depths = {"ResNet-56": ("resnet_v1", 56), "ResNet-20": ("resnet_v1", 20), "plain-20": ("plain_net", 20)}
+nets = {
+    label: trained.load_trained("digits_trained", model=model, depth=depth)
+    for label, (model, depth) in depths.items()
+}
+parts = {label: lesions.dissect(net.model) for label, net in nets.items()}
+(x_train, y_train), (x, y) = nets["ResNet-56"].load_images()
+for label, chain in parts.items():
+    recorded = nets[label].row["test_accuracy"]
+    print(
+        f"{label:9} {len(chain) - 2:2} blocks, test accuracy {lesions.accuracy_of(chain, x, y):.3f} (recorded {recorded:.3f})"
+    )
+
+# %% tags=["nbval-check-output"]
+for part in parts["ResNet-20"][:5]:
+    print(f"{part.name:14} {part.model.input_shape[1:]} → {part.model.output_shape[1:]}")
+
+# %% [markdown]
+# A block whose output has the shape of its input can be left out: the next block gets what this one would have got. In a residual network this removes the branch and keeps the shortcut. In a plain network it removes the block's two layers. (The first block of stages 2 and 3 changes the shape. It stays, and so does the first block of stage 1, so that all stages are treated alike.)
+#
+# ### Exercise 1 · A network without a part (easy, 10 minutes)
+#
+# Write `accuracy_without(parts, name, x, y)`. `parts` is such a list; each part has a `name` and is called like a function, `part(x)`. Run all parts in order, except the one called `name`. Return the share of images whose largest output is at the place that `y` says.
+
+
+# %% tags=["exercise"]
+def accuracy_without(parts, name, x, y):
+    ### BEGIN SOLUTION
+    for part in parts:
+        if part.name != name:
+            x = part(x)
+    return float(np.mean(np.argmax(x, axis=-1) == y))
+    ### END SOLUTION
+
+
+import numpy as np
+from resnet_edu import checks
+
+checks.check_accuracy_without(accuracy_without)
+
+# %% [markdown]
+# <details><summary>Hint: the first part needs images, the others what the part before gave</summary>
+#
+# Keep one variable for the signal, and overwrite it: `x = part(x)`.
+#
+# </details>
+
+# %% [markdown]
+# ## 2. Take a block out: predict first
+#
+# Each network has learned as a whole. Nothing is trained again. What happens to the test accuracy if **one** block is taken out, in the median over the blocks?
+#
+# - `"a"`: all three networks fall to chance, 10 %
+# - `"b"`: plain-20 falls to chance, the ResNets lose a few points at most
+# - `"c"`: the ResNets fall to chance, plain-20 loses a few points at most
+# - `"d"`: all three lose about half of their accuracy
+
+# %% tags=["exercise"]
+prediction_lesion = "b"  ### SOLUTION
+
+# %%
+import matplotlib.pyplot as plt
+from resnet_edu import plotting
+
+without_one = {label: lesions.measure_deletions(chain, x, y) for label, chain in parts.items()}
+fig, ax = plt.subplots(figsize=(9, 3.5), layout="constrained")
+plotting.plot_deletions(without_one, ax)
+ax.set_title("one block taken out of a trained network, digits")
+plt.show()
+for label, accuracies in without_one.items():
+    worst = min(accuracies, key=accuracies.get)
+    print(
+        f"{label:9} median {np.median([*accuracies.values()]):.3f}, worst {accuracies[worst]:.3f} without {worst}"
+    )
+
+# %%
+checks.check_prediction("lesion", prediction_lesion)
+
+# %% [markdown]
+# Without any one of its blocks, plain-20 guesses. ResNet-56 loses less than a point in the median. Veit et al. (2016) found the same with a ResNet of 110 layers and a VGG on CIFAR-10. One thing in the figure is less often told: the blocks are **not** equal. The early ones, above all the second block of stage 1, are missed badly. The late ones of each stage hardly at all.
+#
+# Is one network luck? Three seeds of each were trained and taken apart:
+
+# %%
+from resnet_edu import runs
+
+recorded = runs.load_run("digits_trained")
+
+
+def rows_of(label):
+    model, depth = depths[label]
+    return runs.select_rows(recorded, model=model, depth=depth)
+
+
+print("test accuracy, seeds 0 to 2:  whole               without one block, median   worst")
+for label in depths:
+    whole = [row["test_accuracy"] for row in rows_of(label)]
+    medians = [np.median([*row["without"].values()]) for row in rows_of(label)]
+    worst = [min(row["without"].values()) for row in rows_of(label)]
+    shown = ["  ".join(f"{value:.3f}" for value in values) for values in (whole, medians, worst)]
+    print(f"{label:22} {shown[0]:>25} {shown[1]:>25} {shown[2]:>25}")
+print(runs.describe_run(recorded))
+
+# %% [markdown]
+# ### Explore
+#
+# Choose a network, a block, and how many blocks from there on are taken out. Or swap blocks with their neighbours. How many blocks of stage 3 does ResNet-56 need? And which does it need most?
+
+# %%
+from resnet_edu import widgets
+
+widgets.explore_lesions(parts, x, y)
+
+# %% [markdown]
+# Without widgets, the answer as a figure. So many blocks were drawn by chance and taken out (left), or pairs of blocks of one stage were swapped (right); five draws each, one network of each kind:
+
+# %%
+first_rows = {label: rows_of(label)[0] for label in depths}
+fig, axes = plt.subplots(1, 2, figsize=(11, 3.5), layout="constrained", sharey=True)
+for ax, key, what in zip(axes, ["without_some", "swapped"], ["blocks taken out", "swaps"]):
+    curves = {label: {int(n): v for n, v in row[key].items()} for label, row in first_rows.items()}
+    plotting.plot_by_count(curves, ax, what=what)
+axes[0].get_legend().remove()
+plt.show()
+for key in ("without_some", "swapped"):
+    for label, row in first_rows.items():
+        medians = {n: np.median(row[key][n]) for n in ("1", "3", "6")}
+        print(key, label, ", ".join(f"{n}: {median:.2f}" for n, median in medians.items()))
+
+# %% [markdown]
+# Swaps hardly hurt the ResNets, even many of them: their blocks do not depend on coming in a certain order. (An even number of swaps can undo itself. That is why plain-20 is whole again now and then.) Taking out **several** blocks is another matter. Veit et al. report an error that grows smoothly with the number of blocks taken out of 54. Ours falls fast and unevenly, because the draw decides: with an important early block among them, accuracy drops at once. So "any few blocks can go" would be too strong for this network.
+#
+# The same with real images: depth 20 on CIFAR-10, trained for ten epochs on a CPU (so far below what full training reaches):
+
+# %%
+cifar = runs.load_run("cifar10_lesions")
+for row in cifar["rows"]:
+    accuracies = [
+        f"{name.removeprefix('stage').replace('_block', '.')} {value:.2f}"
+        for name, value in row["without"].items()
+    ]
+    print(
+        f"{row['model']}-{row['depth']}: test accuracy {row['test_accuracy']:.3f}; without one block:",
+        ", ".join(accuracies),
+    )
+print(runs.describe_run(cifar))
+
+# %% [markdown]
+# (2.3 is the third block of stage 2. Taken apart on 2,000 test images.) The plain network collapses, whichever block is missing. The ResNet, with three blocks a stage only, loses between a few and many points: a shallow ResNet has little to spare.
+#
+# ## 3. Many paths
+#
+# Why is a ResNet so robust? At each block, signal and gradient have two ways: through the branch or along the shortcut. With $n$ blocks this makes $2^n$ paths. Taking out a block closes half of them. A plain network has one path only.
+#
+# ### Exercise 2 · How long are the paths? (easy, 10 minutes)
+#
+# The length of a path is the number of branches on it. Write `path_share(blocks, shortest, longest)`: which share of all paths has a length from `shortest` to `longest`, both included?
+
+
+# %% tags=["exercise"]
+def path_share(blocks, shortest, longest):
+    ### BEGIN SOLUTION
+    paths = sum(math.comb(blocks, length) for length in range(shortest, longest + 1))
+    return paths / 2**blocks
+    ### END SOLUTION
+
+
+import math
+
+checks.check_path_share(path_share)
+
+# %% [markdown]
+# <details><summary>Hint: counting</summary>
+#
+# A path of length $k$ chooses $k$ of the blocks to go through: `math.comb(blocks, k)`.
+#
+# </details>
+#
+# Veit et al. measure which paths carry gradient in a trained ResNet-110, with 54 blocks: those of 5 to 17 branches. They are rare:
+
+# %% tags=["nbval-check-output"]
+share = sum(math.comb(54, length) for length in range(5, 18)) / 2**54
+print(f"paths of 5 to 17 of 54 blocks: {share:.2%} of all")
+
+# %% [markdown]
+# We do their measurement on our ResNet-56, with its 27 blocks. For one path, the gradient is cut at every block on the way that the path does not take. `measure_paths` draws a path of each length for each of 64 images, and takes the norm of the gradient that arrives at the image.
+
+# %%
+from resnet_edu import paths
+
+blocks = 27
+norms = paths.measure_paths(nets["ResNet-56"].model, x[:64], y[:64], lengths=range(blocks + 1))
+shares = paths.path_shares(norms, blocks)
+fig, axes = plt.subplots(1, 3, figsize=(11, 3), layout="constrained")
+axes[0].bar(range(blocks + 1), [math.comb(blocks, length) for length in norms])
+axes[1].semilogy(range(blocks + 1), [np.mean(values) for values in norms.values()], marker="o", markersize=4)
+axes[2].bar(range(blocks + 1), shares.values())
+for ax, title in zip(axes, ["number of paths", "gradient norm of one path", "share of all paths of this length"]):
+    ax.set(title=title, xlabel="length")
+plt.show()
+main = [length for length, share in shares.items() if share > 0.02]
+falls = np.mean(norms[0]) / np.mean(norms[10])
+print(f"most paths have 13 or 14 branches; the gradient of one falls {falls:.0e} times from 0 to 10 branches;")
+print(f"lengths with more than 2 % of the sum: {main}, together {sum(shares[n] for n in main):.0%}")
+
+# %% [markdown]
+# A path of typical length carries next to nothing: each branch on the way makes its gradient smaller, and far faster than the number of paths grows. The sum is made by short paths. Two remarks. Norms of different paths are added here, as Veit et al. do; the gradients themselves can cancel. And the mean over few paths is noisy where a single one is large, so read the shape and not the single bar.
+#
+# ## 4. What the start of training has to do with it
+#
+# The branches' sizes are set before training begins. A branch by He's rule has the same variance as its input. In a network **without** batch normalization the sum of both has twice the variance, and after $L$ blocks $2^L$ times. **With** batch normalization on the branch, each branch adds a variance of 1, and after $L$ blocks there are $L + 1$:
+
+# %%
+from resnet_edu import propagation
+
+print("variance of the signal after so many blocks, mean of 20 seeds")
+print("blocks     no BN          2^L      with BN    L + 1")
+for depth in (1, 2, 5, 10, 20, 50):
+    found = {
+        normalized: np.mean(
+            [
+                propagation.chain_signals(blocks=depth, batch_norm=normalized, seed=s)["forward"][-1] ** 2
+                for s in range(20)
+            ]
+        )
+        for normalized in (False, True)
+    }
+    print(f"{depth:6} {found[False]:9.3g} {2.0**depth:12.3g} {found[True]:12.3g} {depth + 1:8}")
+
+# %% [markdown]
+# So in a normalized ResNet the branch of block $l$ adds 1 to a signal of variance $l$: a share of $1/(l+1)$. The deeper the block, the less it changes, and the network starts close to the identity (De and Smith 2020). That fits the lesions: late blocks are missed least. It does not prove that training keeps it so.
+#
+# ### Exercise 3 · The same without normalization (hard, 15 minutes)
+#
+# Batch normalization can be replaced by a factor on each branch: $x + s \cdot F(x)$, where $F(x)$ has the variance of $x$ and is independent of it. Write `branch_scale(blocks, growth)`: for which $s$ does the variance grow to `growth` times its first value in so many blocks?
+
+
+# %% tags=["exercise"]
+def branch_scale(blocks, growth):
+    ### BEGIN SOLUTION
+    return math.sqrt(growth ** (1 / blocks) - 1)
+    ### END SOLUTION
+
+
+checks.check_branch_scale(branch_scale)
+
+# %% [markdown]
+# <details><summary>Hint: one block</summary>
+#
+# The variance of a sum of independent values is the sum of their variances: $1 + s^2$ times as much after one block.
+#
+# </details>
+#
+# ## 5. Shattered gradients: predict first
+#
+# Balduzzi et al. (2017) asked how the gradient changes from one input to the next. Their network has one input and one output. Feed it a fine grid of numbers, and look at the gradient at each. If neighbours get unrelated gradients, the gradient says little about where to go: it is *shattered*, like white noise.
+#
+# ### Exercise 4 · Measure agreement (easy, 10 minutes)
+#
+# Write `autocorrelation(values, lag)`: subtract the mean of all values; multiply each value with the one `lag` places further on and add up; divide by the sum of all squares.
+
+
+# %% tags=["exercise"]
+def autocorrelation(values, lag):
+    ### BEGIN SOLUTION
+    centred = values - np.mean(values)
+    return float(np.sum(centred[:-lag] * centred[lag:]) / np.sum(centred**2))
+    ### END SOLUTION
+
+
+checks.check_autocorrelation(autocorrelation)
+
+# %% [markdown]
+# What makes gradients of a deep plain network shatter?
+#
+# - `"a"`: depth alone, with and without batch normalization
+# - `"b"`: depth together with batch normalization
+# - `"c"`: batch normalization alone, at any depth
+
+# %% tags=["exercise"]
+prediction_shattering = "b"  ### SOLUTION
+
+# %%
+from resnet_edu import shattering
+
+networks = {
+    "plain, 2 layers": {"layers": 2},
+    "plain, 10 layers": {"layers": 10},
+    "plain, 50 layers": {"layers": 50},
+    "residual, 50 layers": {"layers": 50, "residual": True},
+    "plain, 50 layers, no BN": {"layers": 50, "batch_norm": False},
+}
+print("autocorrelation at lag      1      5     (mean of 20 seeds)")
+for label, network in networks.items():
+    near, far = shattering.measure_shattering(lags=(1, 5), seeds=20, **network)
+    print(f"{label:24} {near:5.2f}  {far:5.2f}")
+
+# %%
+checks.check_prediction("shattering", prediction_shattering)
+
+# %%
+fig, axes = plt.subplots(1, 4, figsize=(11, 2.4), layout="constrained")
+for ax, label in zip(axes, list(networks)[1:]):
+    ax.plot(shattering.POINTS, shattering.input_gradients(seed=0, **networks[label]), linewidth=0.8)
+    ax.set(title=label, xlabel="input", yticks=[])
+plt.show()
+print("one seed: gradient over input; noise in the plain network of 50 layers, a smooth curve in the residual one")
+
+# %% [markdown]
+# In the plain network with batch normalization the gradients of neighbours agree at 2 layers and are noise at 50. With shortcuts (and branches scaled by 0.1, as in the paper) they still agree at 50. So far this is the paper's figure. But in the last row a plain network of 50 layers **without** batch normalization keeps much of the agreement. Depth alone does not shatter. Normalization, which lesson 1 found to keep the signal alive, also makes neighbours forget each other. (Mean and variance of the batch count as constants here. If their own gradient is included, the agreement is somewhat lower everywhere.)
+#
+# ## 6. The loss around a network
+#
+# Li et al. (2018) draw the loss over two random directions in the space of the weights, with the trained network in the middle. A direction must fit the weights' sizes: behind batch normalization, a filter ten times as large computes the same, and a step of length 1 means ten times less to it.
+#
+# ### Exercise 5 · Filter normalization (medium, 15 minutes)
+#
+# Write `filter_normalize(direction, kernel)`, for two arrays of one shape. Scale each filter of the direction so that it is as long (the root of the sum of squares) as the same filter of the kernel. The **last** axis counts the filters.
+
+
+# %% tags=["exercise"]
+def filter_normalize(direction, kernel):
+    ### BEGIN SOLUTION
+    axes = tuple(range(kernel.ndim - 1))
+    own = np.sqrt(np.sum(direction**2, axis=axes, keepdims=True))
+    wanted = np.sqrt(np.sum(kernel**2, axis=axes, keepdims=True))
+    return direction / own * wanted
+    ### END SOLUTION
+
+
+checks.check_filter_normalize(filter_normalize)
+
+# %% [markdown]
+# Now live, at depth 20, on 360 training images. (Batch normalization uses the statistics of these images. Li et al. keep those of training; we come back to that.)
+
+# %%
+from resnet_edu import surfaces
+
+positions = np.linspace(-1, 1, 11)
+fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.6), layout="constrained")
+for ax, label in zip(axes, ["plain-20", "ResNet-20"]):
+    images = x_train[:360], y_train[:360]
+    losses = surfaces.measure_surface(nets[label].model, *images, positions=positions, batch_statistics=True)
+    drawn = plotting.plot_surface(losses, positions, ax)
+    ax.set_title(label)
+    print(
+        f"{label}: loss {losses[5, 5]:.4f} in the middle, {np.median(losses[[5, 5, 2, 8], [2, 8, 5, 5]]):.2f} at 0.6, {losses.max():.1f} at most"
+    )
+fig.colorbar(drawn, ax=axes, label="loss, logarithm to base 10")
+plt.show()
+
+# %% [markdown]
+# Both lie in a smooth bowl. At depth 20 a plain network trains well, and its surface looks it. And at depth 56? The recorded networks were trained for 120 epochs. Plain-56 got stuck (its training accuracy is printed below).
+
+# %%
+rows = {
+    f"{kind}-56": runs.select_rows(recorded, model=model, depth=56, seed=0)[0]
+    for kind, model in [("plain", "plain_net"), ("ResNet", "resnet_v1")]
+}
+fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.6), layout="constrained")
+for ax, (label, row) in zip(axes, rows.items()):
+    losses = np.array(row["surface"]["batch statistics"])
+    drawn = plotting.plot_surface(losses, row["surface"]["positions"], ax)
+    ax.set_title(f"{label}, recorded")
+    ring = [
+        np.median([losses[12 - s, 12], losses[12 + s, 12], losses[12, 12 - s], losses[12, 12 + s]]) for s in (3, 6)
+    ]
+    print(
+        f"{label}: training accuracy {row['accuracy'][-1]:.2f}; loss {losses[12, 12]:.4f} in the middle, {ring[0]:.3f} at 0.25, {ring[1]:.3f} at 0.5"
+    )
+fig.colorbar(drawn, ax=axes, label="loss, logarithm to base 10")
+plt.show()
+print(runs.describe_run(recorded))
+
+# %% [markdown]
+# ResNet-56 sits at the bottom of a wide bowl. Plain-56 sits in a small dent of a plateau: a quarter of a filter's length away, the loss is back near $\ln 10 \approx 2.3$, that of guessing. Li et al. show a chaotic surface with many minima for their plain-56, which had learned much more (13.3 % error on CIFAR-10). Ours shows a plateau. Both are pictures of **where training ended**, along two directions out of hundreds of thousands. They show that the plain network's place is worse. They do not show why training went there.
+#
+# And the statistics? With those of training, as Li et al. have them, the numbers are others:
+
+# %%
+for label, row in rows.items():
+    edge = {
+        kind: np.nanmedian(np.array(row["surface"][kind])[[0, 0, -1, -1], [0, -1, 0, -1]])
+        for kind in ("moving statistics", "batch statistics")
+    }
+    print(
+        f"{label}: median loss at the four corners:", ", ".join(f"{edge[kind]:.3g} with {kind}" for kind in edge)
+    )
+
+# %% [markdown]
+# Away from the middle, the statistics of training no longer fit, and the loss explodes, in both networks. Much of the drama of such a surface can be the normalization's. A reader who compares two pictures should ask which was used.
+#
+# ## What to take along
+#
+# - A trained ResNet keeps most of its accuracy without most single blocks; a plain network keeps none. Early blocks matter far more than late ones, and several at once can be too many.
+# - Most paths are long, but the gradient comes along the short ones.
+# - With batch normalization, branch $l$ starts with a share of about $1/(l+1)$; without, a factor on the branch can do the same.
+# - Gradients shatter from depth **and** batch normalization; shortcuts prevent it.
+# - A loss surface is a picture of where training ended, and depends on how normalization is treated.
+#
+# **Next:** lesson 8 takes the blocks to ImageNet.
+#
+# **Sources:** Veit et al. 2016, [Residual Networks Behave Like Ensembles of Relatively Shallow Networks](https://arxiv.org/abs/1605.06431) · Balduzzi et al. 2017, [The Shattered Gradients Problem](https://arxiv.org/abs/1702.08591) · De and Smith 2020, [Batch Normalization Biases Residual Blocks Towards the Identity Function](https://arxiv.org/abs/2002.10444) · Li et al. 2018, [Visualizing the Loss Landscape of Neural Nets](https://arxiv.org/abs/1712.09913).
