@@ -7,14 +7,17 @@ first halves the image, then global average pooling and a classifier.
 import functools
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import keras
+import numpy as np
 from keras import layers
 
 from resnet_edu import blocks, costs
 from resnet_edu.blocks import IMAGENET
 
 STAGE_FILTERS = (64, 128, 256, 512)
+KERAS_WEIGHTS = "resnet50_weights_tf_dim_ordering_tf_kernels.h5"
 WIDENING = 4  # a bottleneck's output has so many times the filters of its inside
 SMALLEST_SIDE = 32
 # For each depth: whether its blocks are bottlenecks, and how many each stage has.
@@ -148,6 +151,23 @@ def _block_cost(kind, size, channels, filters=0, stride=1, bottleneck=False):
     else:
         y = block_of(bottleneck)(x, filters, stride=stride, style=style, name="stage1_block1")
     return costs.total_costs(costs.layer_costs(keras.Model(x, y)))
+
+
+def load_keras_resnet50(*, seed=0):
+    """Return `keras.applications.ResNet50`, and whether it has its weights from ImageNet.
+
+    It has where Keras has kept them on this computer; nothing is downloaded. Otherwise all weights and statistics
+    are drawn from `seed`, biases, too, so that each of them counts.
+    """
+    if (Path(keras.config.keras_home()) / "models" / KERAS_WEIGHTS).is_file():
+        return keras.applications.ResNet50(), True
+    model, rng = keras.applications.ResNet50(weights=None), np.random.default_rng(seed)
+    for variable in model.variables:
+        if "variance" in variable.path:
+            variable.assign(rng.uniform(0.5, 2, variable.shape))
+        elif len(variable.shape) == 1:
+            variable.assign(("gamma" in variable.path) + 0.2 * rng.normal(size=variable.shape))
+    return model, False
 
 
 def copy_resnet50(source, target):

@@ -1,0 +1,359 @@
+# %% [markdown]
+# # 8 · ImageNet ResNets
+#
+# **You will** count what AlexNet, VGG-19 and the ResNets cost, build the five published ResNets, move the weights of one library's ResNet-50 into ours with equal outputs, and design a network of your own.
+#
+# **You will learn** what changes from CIFAR-10 to ImageNet, which of the famous numbers are numbers of what, and where the shortcut lives on today.
+#
+# **You need** lessons 3 to 5. No GPU, no download, no ImageNet.
+#
+# **Time:** about 80 minutes with the exercises. All cells together run in about 30 seconds on two CPU cores.
+
+# %% [markdown]
+# ## 1. Deeper, step by step
+#
+# ImageNet has 1.28 million training images of 1,000 classes. Networks see crops of 224 × 224 pixels, 49 times as many as CIFAR-10's 32 × 32. In the years from 2012 to 2015 they got deeper: AlexNet had 8 layers with weights, VGG-19 had 19, ResNet-152 had 152.
+#
+# VGG-19 is easy to describe. Five stages of 3 × 3 convolutions, with 64, 128, 256, 512 and 512 filters and 2, 2, 4, 4 and 4 convolutions. A pooling after each stage halves the image. Three dense layers follow, with 4096, 4096 and 1000 outputs.
+#
+# ### Exercise 1 · What does VGG cost? (medium, 15 minutes)
+#
+# Write `vgg_cost(stages)`. `stages` is a list of pairs, filters and number of convolutions, one pair a stage. Return the multiply-adds for one image of 224 × 224 pixels with 3 channels, the three dense layers included. Each stage works at the size that it gets; after it, both sides are halved (the fraction is dropped). Biases and poolings are not counted.
+
+
+# %% tags=["exercise"]
+def vgg_cost(stages):
+    ### BEGIN SOLUTION
+    side, channels, total = 224, 3, 0
+    for filters, convolutions in stages:
+        for _ in range(convolutions):
+            total += 9 * channels * filters * side**2
+            channels = filters
+        side //= 2
+    return total + side**2 * channels * 4096 + 4096 * 4096 + 4096 * 1000
+    ### END SOLUTION
+
+
+from resnet_edu import checks
+
+checks.check_vgg_cost(vgg_cost)
+
+# %% [markdown]
+# <details><summary>Hint: one convolution</summary>
+#
+# At each of side × side pixels, each filter sums over 9 pixels of all channels that enter. The first convolution of a stage gets the channels of the stage before.
+#
+# </details>
+#
+# ### Predict first
+#
+# ResNet-152 is eight times as deep as VGG-19. Which of the two needs more multiply-adds for one image?
+#
+# - `"a"`: ResNet-152, about eight times as many
+# - `"b"`: VGG-19
+# - `"c"`: about the same, within a tenth
+
+# %% tags=["exercise"]
+prediction_vgg = "b"  ### SOLUTION
+
+# %% [markdown]
+# `models.resnet_imagenet` builds the five ResNets of the paper, `models.plain_imagenet` the two plain networks. AlexNet and VGG-19 are counted layer by layer from their published tables: kernel size, channels in, filters, sides of the output.
+
+# %% tags=["nbval-check-output"]
+from resnet_edu import costs, models
+
+ALEXNET = [(11, 3, 96, 55), (5, 48, 256, 27), (3, 256, 384, 13), (3, 192, 384, 13), (3, 192, 256, 13)]
+VGG19 = [(64, 2), (128, 2), (256, 4), (512, 4), (512, 4)]
+
+
+def count_table(convolutions, dense):
+    """Count parameters, biases included, and multiply-adds."""
+    weights = [(k * k * c * f, f, side * side) for k, c, f, side in convolutions]
+    weights += [(a * b, b, 1) for a, b in zip(dense, dense[1:])]
+    return costs.Cost(sum(w + bias for w, bias, _ in weights), sum(w * size for w, _, size in weights))
+
+
+vgg_convolutions, before = [], 3
+for stage, (filters, convolutions) in enumerate(VGG19):
+    for _ in range(convolutions):
+        vgg_convolutions.append((3, before, filters, 224 >> stage))
+        before = filters
+table = {
+    "AlexNet": (8, count_table(ALEXNET, (9216, 4096, 4096, 1000))),
+    "VGG-19": (19, count_table(vgg_convolutions, (25088, 4096, 4096, 1000))),
+}
+for name, (depth, cost) in table.items():
+    print(
+        f"{name:10} {depth:3} layers {cost.parameters / 1e6:6.1f} million parameters {cost.multiply_adds / 1e9:6.2f} billion multiply-adds"
+    )
+
+# %% tags=["nbval-check-output"]
+import math
+
+for name, depth, build in [
+    ("plain-34", 34, models.plain_imagenet),
+    *((f"ResNet-{depth}", depth, models.resnet_imagenet) for depth in (18, 34, 50, 101, 152)),
+]:
+    network = build(depth, initializer="zeros")  # zeros are quick to draw, and only counted
+    trainable = sum(math.prod(weight.shape) for weight in network.trainable_variables)
+    cost = costs.total_costs(costs.layer_costs(network))
+    table[name] = depth, costs.Cost(trainable, cost.multiply_adds)
+    print(
+        f"{name:10} {depth:3} layers {trainable / 1e6:6.1f} million parameters {cost.multiply_adds / 1e9:6.2f} billion multiply-adds"
+    )
+
+# %%
+checks.check_prediction("vgg_152", prediction_vgg)
+
+# %% [markdown]
+# "152 layers, 8 times deeper than VGG-19, still less complex": that holds. ResNet-152 needs 11.3 billion multiply-adds, VGG-19 19.6. Three things make it possible. The stem and a pooling bring the image to 56 × 56 pixels at once, where VGG works on 224 × 224. The bottlenecks do their 3 × 3 convolution on few channels. And there is one dense layer instead of three, which alone hold 124 of VGG-19's 144 million parameters.
+#
+# The paper prints 1.8, 3.6, 3.8, 7.6 and 11.3 billion for its ResNets. We count 1.81, 3.66, 3.86, 7.57 and 11.28: for 34 and 50 layers 2 % more than the printed, shortened figures. Its "FLOPs" are multiply-adds, as in lesson 4. The trainable parameters are, to the last one, those that torchvision states for its networks of the same depths.
+
+# %%
+import matplotlib.pyplot as plt
+
+errors = {
+    "AlexNet": None,
+    "VGG-19": 28.7,
+    "plain-34": 28.54,
+    "ResNet-18": 27.88,
+    "ResNet-34": 25.03,
+    "ResNet-50": 22.85,
+    "ResNet-101": 21.75,
+    "ResNet-152": 21.43,
+}
+fig, ax = plt.subplots(figsize=(8, 4), layout="constrained")
+for number, (name, error) in enumerate(errors.items()):
+    depth, cost = table[name]
+    if error is not None:
+        ax.scatter(cost.multiply_adds / 1e9, error, s=4 * cost.parameters / 1e6, color="C0", alpha=0.6)
+        ax.annotate(
+            name, (cost.multiply_adds / 1e9, error), xytext=(0, 12), textcoords="offset points", ha="center"
+        )
+ax.set(xlabel="billion multiply-adds", ylabel="top-1 error, %", ylim=(20, 30.5), xlim=(0, 21))
+ax.set_title("ImageNet, published errors; the area shows the parameters")
+plt.show()
+print("less error at less cost: every ResNet lies to the left of VGG-19, from 18 layers on below it, too")
+
+# %% [markdown]
+# The errors are those of He et al. (2015, tables 2 and 3), a single network, ten crops an image, on the validation set; VGG-19's is Keras' own figure for one crop, so it is not strictly comparable. AlexNet is not in the figure: its authors report the test error of several networks together, 15.3 % of images without the right class among the first **five**.
+
+# %% [markdown]
+# ## 2. The 18 and the 34
+#
+# Lesson 2 was about this experiment, on a small task. On ImageNet, He et al. trained both depths with and without shortcuts (table 2; top-1 error, ten crops):
+#
+# | | plain | ResNet |
+# |---|---|---|
+# | 18 layers | 27.94 % | 27.88 % |
+# | 34 layers | 28.54 % | 25.03 % |
+#
+# Here the ResNet has shortcuts without parameters (option A), so that columns have equal weights. What does the table say?
+#
+# - `"a"`: deeper is better, with and without shortcuts
+# - `"b"`: deeper is worse without shortcuts and better with them
+# - `"c"`: shortcuts help at 18 layers and hurt at 34
+
+# %% tags=["exercise"]
+prediction_imagenet = "b"  ### SOLUTION
+checks.check_prediction("imagenet_plain", prediction_imagenet)
+
+# %% [markdown]
+# Look at the first row, too. At 18 layers the shortcuts hardly change the error. (The authors report that the ResNet converges faster.) So the shortcut is no better network by itself: it is what makes the depth usable.
+#
+# ## 3. The blueprint
+#
+# The networks follow one table: a 7 × 7 stem with stride 2 and a 3 × 3 maximum pooling with stride 2; four stages with 64, 128, 256 and 512 filters; a global average; a dense layer. 18 and 34 layers use the two-layer block. 50 and more use the bottleneck, with four times the filters at its output.
+
+# %% tags=["nbval-check-output"]
+from resnet_edu import imagenet
+
+for depth, (bottleneck, counts) in imagenet.STAGES.items():
+    print(f"ResNet-{depth:<3} {'bottlenecks' if bottleneck else 'two 3×3':11} blocks in the stages: {counts}")
+
+# %% [markdown]
+# ### Exercise 2 · Where does the name come from? (easy, 5 minutes)
+#
+# Write `count_layers(blocks, layers_per_block)`: the depth of a network with so many blocks in each stage. `blocks` is a tuple of any length. Count as the authors do: the layers with weights on the way from input to output along the branches.
+
+
+# %% tags=["exercise"]
+def count_layers(blocks, layers_per_block):
+    ### BEGIN SOLUTION
+    return sum(blocks) * layers_per_block + 2
+    ### END SOLUTION
+
+
+checks.check_count_layers(count_layers)
+
+# %%
+import numpy as np
+from resnet_edu import diagrams
+
+fifty = models.resnet_imagenet(50, initializer="zeros")
+described = costs.describe_blocks(fifty)
+fig, ax = plt.subplots(figsize=(10, 3), layout="constrained")
+diagrams.draw_network(described, ax)
+plt.show()
+print(diagrams.summarize_network(described))
+
+# %% [markdown]
+# Three details differ between published ResNets of one name, and confuse many:
+#
+# - **Projections have batch normalization here**, unlike the article's CIFAR network of lesson 4.
+# - **Where the stride is.** The authors put the stride of 2 into the first 1 × 1 convolution of a stage. It then skips three of four pixels unread. torchvision puts it into the 3 × 3 ("version 1.5"), with the same parameters:
+
+# %% tags=["nbval-check-output"]
+for depth in (50, 101, 152):
+    adds = {
+        place: costs.total_costs(
+            costs.layer_costs(models.resnet_imagenet(depth, stride_at=place, initializer="zeros"))
+        ).multiply_adds
+        for place in ("conv1", "conv2")
+    }
+    print(
+        f"ResNet-{depth}: {adds['conv1'] / 1e9:.2f} billion multiply-adds, or {adds['conv2'] / 1e9:.2f} with the stride in the 3×3"
+    )
+
+# %% [markdown]
+# - **Biases.** The convolutions of `keras.applications.ResNet50` have biases, although batch normalization follows, which subtracts a mean. They add 26,560 parameters and no function that was not there. The next section shows it.
+#
+# ## 4. Equal outputs, other weights
+#
+# Is our ResNet-50 the same function as Keras'? The test: give ours the weights of the other, and compare outputs. The layers correspond one to one, but for the biases.
+#
+# ### Exercise 3 · Fold a bias (medium, 10 minutes)
+#
+# A convolution with a bias is followed by batch normalization with the moving mean `moving_mean`. Write `fold_bias(bias, moving_mean)`: which moving mean gives the same outputs if the bias is left out?
+
+
+# %% tags=["exercise"]
+def fold_bias(bias, moving_mean):
+    ### BEGIN SOLUTION
+    return moving_mean - bias
+    ### END SOLUTION
+
+
+checks.check_fold_bias(fold_bias)
+
+# %% [markdown]
+# <details><summary>Hint: the formula</summary>
+#
+# Batch normalization computes scale · (x + bias − mean) / √(variance + ε) + offset. Only one term can take the bias in.
+#
+# </details>
+#
+# If you have the trained weights of Keras' ResNet-50 on this computer, the next cell takes them. It does not download them (100 MB). Without them, every weight and every statistic is drawn at random, so that each counts.
+
+# %%
+theirs, is_trained = imagenet.load_keras_resnet50()
+ours = models.resnet_imagenet(50, bn_epsilon=1.001e-5)
+imagenet.copy_resnet50(theirs, ours)
+rng = np.random.default_rng(0)
+images = 50 * rng.normal(size=(2, 224, 224, 3)).astype("float32")
+difference = np.abs(ours.predict(images, verbose=0) - theirs.predict(images, verbose=0)).max()
+print("weights:", "trained on ImageNet" if is_trained else "drawn at random")
+print("largest difference between two class probabilities below 1e-4:", difference < 1e-4)
+print(f"parameters: theirs {theirs.count_params():,}, ours {ours.count_params():,}")
+
+# %% [markdown]
+# Equal, with 26,560 parameters less. So "ResNet-50" with and without biases is one set of functions. (Before you use trained weights: each library has its own preprocessing of the pixels, which is part of the network that was trained.)
+#
+# Without batch normalization on the projections, or with the stride elsewhere, the outputs would differ. That is why a test of equal outputs is worth more than a glance at two pictures of a network.
+#
+# ## 5. What 3.57 % and 28 % are of
+#
+# - **3.57 %** is the top-5 error of an *ensemble of six networks* on the *test* set of ILSVRC 2015, the first place. A single ResNet-152 has 4.49 % on the validation set, and 19.38 % top-1 (He et al. 2015, tables 4 and 5).
+# - **28 %** is a *relative* gain on COCO *detection*: Faster R-CNN with ResNet-101 in place of VGG-16 brings the mean average precision from 21.2 to 27.2 (table 8).
+
+# %% tags=["nbval-check-output"]
+print(f"relative gain: {27.2 / 21.2 - 1:.0%}, in points: {27.2 - 21.2:.1f}")
+
+# %% [markdown]
+# Six points in a hard measure, in 2015, by nothing but another network below: that is what made ResNets the base of so much else.
+#
+# ## 6. Your own
+#
+# Choose the blocks of each stage. Which stage do parameters come from, which do multiply-adds? Can you build a network of 50 layers that costs half of ResNet-50?
+
+# %%
+from resnet_edu import widgets
+
+widgets.explore_stages()
+
+# %% [markdown]
+# Without widgets, ResNet-50 beside a network of two-layer blocks in the same stages, which is ResNet-34:
+
+# %%
+from resnet_edu import plotting
+
+fig, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
+compared = {
+    "ResNet-50": imagenet.count_costs((3, 4, 6, 3), bottleneck=True),
+    "ResNet-34": imagenet.count_costs((3, 4, 6, 3), bottleneck=False),
+}
+for ax, kind, unit, what in [
+    (axes[0], "parameters", 1e6, "million parameters"),
+    (axes[1], "multiply_adds", 1e9, "billion multiply-adds"),
+]:
+    shown = {
+        name: {place: getattr(cost, kind) / unit for place, cost in found.items()}
+        for name, found in compared.items()
+    }
+    plotting.plot_costs(shown, ax, what=what)
+axes[0].get_legend().remove()
+plt.show()
+for name, found in compared.items():
+    total = costs.sum_costs(found.values())
+    shares = [found[f"stage{n}"].multiply_adds / total.multiply_adds for n in (1, 2, 3, 4)]
+    print(f"{name}: share of the multiply-adds, stages 1 to 4:", ", ".join(f"{share:.0%}" for share in shares))
+
+# %% [markdown]
+# Parameters sit in the last stages, where channels are many. Multiply-adds are spread more evenly: each stage halves both sides and doubles the filters.
+#
+# ## 7. Which ResNet today, and where the shortcut lives on
+#
+# **Which one to use.** For a new task with few images, a ResNet-50 with good pretrained weights is still a sound base. The weights matter more than the year of the network: with a modern recipe the same ResNet-50 reaches 80.4 % top-1 on ImageNet's validation set at 224 × 224 pixels (Wightman et al. 2021), where the paper's single network had 79.26 (20.74 % error, table 4, several scales). On a small device, count multiply-adds first. If you need the best accuracy and have the data, look at ConvNeXt or vision transformers, and compare at equal cost and equal training.
+#
+# **ResNeXt** (Xie et al. 2017) splits the bottleneck's 3 × 3 convolution into groups, each of which sees its own channels only. That makes room for more channels at the same cost.
+#
+# ### Exercise 4 · Groups (medium, 10 minutes)
+#
+# Write `bottleneck_weights(channels, inner, groups=1)`: the weights of the three kernels of a bottleneck that takes `channels` channels and gives as many, with `inner` filters inside. The 3 × 3 convolution has `groups` groups: each of its filters sees `inner / groups` channels.
+
+
+# %% tags=["exercise"]
+def bottleneck_weights(channels, inner, groups=1):
+    ### BEGIN SOLUTION
+    return channels * inner + 9 * inner * inner // groups + inner * channels
+    ### END SOLUTION
+
+
+checks.check_bottleneck_weights(bottleneck_weights)
+
+# %% [markdown]
+# ResNet-50's first stage has 256 channels with 64 inside; ResNeXt-50 (32×4d) has 128 inside, in 32 groups:
+
+# %% tags=["nbval-check-output"]
+for name, inner, groups in [("ResNet", 64, 1), ("ResNeXt", 128, 32)]:
+    print(f"{name:8} {2 * 256 * inner + 9 * inner * inner // groups:,} weights")
+
+# %% [markdown]
+# **DenseNet** (Huang et al. 2017) puts signals side by side instead of adding them: a layer sees all the layers before it in its stage.
+#
+# **U-Net** (Ronneberger et al. 2015) is older than the ResNet and has another kind of shortcut: across the whole network, from a fine map on the way down to the one of its size on the way up, side by side, so that the place of things is not lost.
+#
+# **Transformers** (Vaswani et al. 2017) add the output of every attention and every dense part to its input: $x + F(x)$. At first the normalization stood after the addition, as in v1. Later it moved to the branch, as in v2, and for a like reason: gradients near the output are then of moderate size at the start, and training needs no warm-up for them (Xiong et al. 2020). Each token's signal that runs through a language model from bottom to top is a shortcut that no ReLU interrupts.
+#
+# What these have in common is little: a sum or a joined signal that lets a layer change a little instead of everything. What lessons 2 to 7 found for ResNets does not automatically hold for them. The tools to find out are the same.
+#
+# ## What to take along
+#
+# - ResNet-152 is eight times as deep as VGG-19 at less than two thirds of its multiply-adds.
+# - Without shortcuts 34 layers are worse than 18 on ImageNet; with them better. At 18 the shortcut makes little difference.
+# - One name, several networks: stride, biases, normalized projections. Equal outputs are the test.
+# - 3.57 % is an ensemble's top-5 test error; 28 % is a relative gain in detection.
+# - The sum $x + F(x)$ has outlived the network that made it famous.
+#
+# **Sources:** He et al. 2015, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · Krizhevsky et al. 2012, [ImageNet Classification](https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks) · Simonyan and Zisserman 2014, [VGG](https://arxiv.org/abs/1409.1556) · [Keras Applications](https://keras.io/api/applications/) · [torchvision models](https://pytorch.org/vision/stable/models.html) · Xie et al. 2017, [ResNeXt](https://arxiv.org/abs/1611.05431) · Huang et al. 2017, [DenseNet](https://arxiv.org/abs/1608.06993) · Ronneberger et al. 2015, [U-Net](https://arxiv.org/abs/1505.04597) · Vaswani et al. 2017, [Attention Is All You Need](https://arxiv.org/abs/1706.03762) · Xiong et al. 2020, [On Layer Normalization in the Transformer Architecture](https://arxiv.org/abs/2002.04745) · Wightman et al. 2021, [ResNet Strikes Back](https://arxiv.org/abs/2110.00476).
