@@ -5,6 +5,7 @@ first halves the image, then global average pooling and a classifier.
 """
 
 import functools
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -159,7 +160,8 @@ def load_keras_resnet50(*, seed=0):
     It has where Keras has kept them on this computer; nothing is downloaded. Otherwise all weights and statistics
     are drawn from `seed`, biases, too, so that each of them counts.
     """
-    if (Path(keras.config.keras_home()) / "models" / KERAS_WEIGHTS).is_file():
+    home = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+    if (home / "models" / KERAS_WEIGHTS).is_file():
         return keras.applications.ResNet50(), True
     model, rng = keras.applications.ResNet50(weights=None), np.random.default_rng(seed)
     for variable in model.variables:

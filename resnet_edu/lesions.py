@@ -113,17 +113,18 @@ def delete_range(parts, first, count):
 
 
 def swap_range(parts, first, count):
-    """Swap each of `count` blocks from number `first` on with the block behind it, one after the other.
+    """Move block number `first` back by `count` places, by swaps with the block behind it.
 
-    Returns the parts in their new order, and `{block: "in" or "swapped"}` in the old one. A block is swapped only
-    with one of its stage.
+    Returns the parts in their new order, and `{block: "in" or "swapped"}` in the old one. A block stays in its
+    stage, behind the first block of it.
     """
     names, removable = _blocks(parts), find_removable(parts)
     start, touched = min(first, len(names)) - 1, set()
-    for name, after in itertools.pairwise(names[start : start + count + 1]):
-        if _stage(name) == _stage(after) and {name, after} <= set(removable):
-            parts = swapped(parts, name, after)
-            touched |= {name, after}
+    moving = names[start]
+    for after in names[start + 1 : start + 1 + count]:
+        if _stage(moving) == _stage(after) and {moving, after} <= set(removable):
+            parts = swapped(parts, moving, after)
+            touched |= {moving, after}
     return parts, {name: "swapped" if name in touched else "in" for name in names}
 
 

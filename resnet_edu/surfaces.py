@@ -1,5 +1,6 @@
 """The loss around a trained network, along random directions in the space of its weights (Li et al. 2018)."""
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -35,11 +36,13 @@ def measure_surface(model, x, y, *, positions, seed=0, batch_statistics=False):
 
     The weights are moved by `positions[i]` times one random direction and `positions[j]` times another, both from
     `seed`. `x` is a batch of images `(n, height, width, channels)`, `y` holds n labels. Batch normalization uses
-    its moving statistics, as in inference, or with `batch_statistics` those of this batch. The model is left as it
-    was.
+    its moving statistics, as in inference, or with `batch_statistics` those of this batch. The model, one of
+    `models`, is left as it was.
     """
-    weights = [variable.value for variable in model.trainable_variables]
-    others = [variable.value for variable in model.non_trainable_variables]
+    last = model.layers[-1]
+    features = keras.Model(model.inputs, last.input)
+    start = [variable.value for variable in [*features.trainable_variables, last.kernel, last.bias]]
+    others = [variable.value for variable in features.non_trainable_variables]
     first, second = (
         [ops.convert_to_tensor(array, "float32") for array in random_direction(model, seed=2 * seed + number)]
         for number in (0, 1)
@@ -47,9 +50,12 @@ def measure_surface(model, x, y, *, positions, seed=0, batch_statistics=False):
     x, y = ops.convert_to_tensor(x, "float32"), ops.convert_to_tensor(y, "int32")
 
     def loss(a, b):
-        moved = [w + a * d + b * e for w, d, e in zip(weights, first, second, strict=True)]
-        probabilities, _ = model.stateless_call(moved, others, x, training=batch_statistics)
-        return ops.mean(ops.sparse_categorical_crossentropy(y, probabilities))
+        *moved, w, offset = [v + a * d + b * e for v, d, e in zip(start, first, second, strict=True)]
+        signal, _ = features.stateless_call(moved, others, x, training=batch_statistics)
+        logits = (
+            ops.matmul(signal, w) + offset
+        )  # the logarithm of a probability would be cut off where it is small
+        return ops.mean(ops.sparse_categorical_crossentropy(y, logits, from_logits=True))
 
     loss = backend.compiled(loss)
     positions = [ops.convert_to_tensor(position, "float32") for position in positions]

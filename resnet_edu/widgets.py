@@ -137,7 +137,7 @@ def explore_lesions(networks, x, y):
     count, count_number = _slider_with_number("how many", range(longest + 1), 1)
     controls = {
         "network": _dropdown("network", {label: label for label in networks}),
-        "operation": _dropdown("operation", {"take out": "out", "swap with the next": "swap"}),
+        "operation": _dropdown("operation", {"take out": "out", "move back": "swap"}),
         "first": block,
         "count": count,
     }
@@ -149,7 +149,7 @@ def explore_lesions(networks, x, y):
         parts, kinds = change(networks[network], first, count)
         accuracy = lesions.accuracy_of(parts, x, y)
         changed = sum(kind != "in" for kind in kinds.values())
-        what = f"{changed} block{'s' * (changed != 1)} {'taken out' if operation == 'out' else 'swapped'}"
+        what = f"{changed} block{'s' * (changed != 1)} {'taken out' if operation == 'out' else 'in another order'}"
         bars = {f"{network}, whole": whole[network], **before, f"now, {what}": accuracy}
         before.clear()
         before["before"] = accuracy

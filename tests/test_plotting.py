@@ -118,3 +118,35 @@ def test_rates_are_steps_on_a_logarithmic_axis(ax):
     assert ax.get_yscale() == "log"
     assert ax.lines[0].get_drawstyle() == "steps-post"
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), [0.1, 0.1, 0.01])
+
+
+def test_accuracy_by_count_shows_median_and_spread(ax):
+    plotting.plot_by_count({"net": {1: [0.9, 0.1, 0.8], 3: [0.5, 0.4, 0.6]}}, ax, what="blocks taken out")
+    np.testing.assert_array_equal(ax.lines[0].get_xdata(), [1, 3])
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), [0.8, 0.5])
+    band = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == (0.1, 0.9)
+
+
+def test_deletions_of_networks_of_any_depth_share_an_axis(ax):
+    plotting.plot_deletions({"a": {"b2": 0.5, "b3": 0.6, "b4": 0.7}, "b": {"b2": 0.1, "b3": 0.2}}, ax)
+    assert [line.get_xdata().tolist() for line in ax.lines] == [[0, 0.5, 1], [0, 1]]
+
+
+def test_a_surface_is_drawn_as_its_logarithm_whatever_its_size(ax):
+    drawn = plotting.plot_surface(np.array([[1e-9, 10.0], [np.inf, 1e9]]), [-1, 1], ax)
+    assert (drawn.zmin, drawn.zmax) == (-3, 3)
+    ax.figure.canvas.draw()
+
+
+def test_blocks_in_a_row_show_what_became_of_them(ax):
+    plotting.plot_chain_of_blocks({"stage1_block1": "in", "stage1_block2": "out", "stage2_block1": "swapped"}, ax)
+    colors = [to_rgb(bar.get_facecolor()) for bar in ax.patches]
+    assert len(set(colors)) == 3
+    assert [text.get_text() for text in ax.texts] == ["stage 1", "stage 2"]
+
+
+def test_costs_stand_side_by_side(ax):
+    plotting.plot_costs({"a": {"stem": 1, "stage1": 2}, "b": {"stem": 3, "stage1": 4}}, ax, what="parameters")
+    assert [bar.get_height() for bar in ax.patches] == [1, 2, 3, 4]
+    assert len({round(bar.get_x(), 6) for bar in ax.patches}) == 4

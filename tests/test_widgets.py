@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from resnet_edu import gradients, propagation, widgets
+from resnet_edu import gradients, lesions, models, propagation, widgets
 
 
 @pytest.fixture
@@ -130,3 +130,35 @@ def test_a_second_version_can_be_offered_at_the_depths_it_has(digits):
     norms = gradients.fresh_gradient_norms(*digits, depth=38, network="resnet_v2", batch_norm=True)
     assert "ResNet v2, depth 38" in summary(panel)
     assert summary(panel).endswith(f"{gradients.describe_norms(norms)}.")
+
+
+def test_blocks_are_taken_out_and_moved(digits):
+    x, y = digits
+    networks = {name: lesions.dissect(build((8, 8, 1), 20)) for name, build in NETWORKS.items()}
+    panel = widgets.explore_lesions(networks, x, y)
+    accuracy = lesions.accuracy_of(lesions.without(networks["residual"], ["stage1_block2"]), x, y)
+    assert summary(panel).startswith(f"residual, 1 block taken out: {accuracy:.1%} of the images right")
+    for description, value, says in [
+        ("how many", 3, "residual, 2 blocks taken out"),  # the first block of stage 2 stays
+        ("block", 5, "residual, 2 blocks taken out"),
+        ("operation", "swap", "residual, 2 blocks in another order"),
+        ("network", "plain", "plain, 2 blocks in another order"),
+    ]:
+        before = panel.children[-1].value
+        control(panel, description).value = value
+        assert panel.children[-1].value != before
+        assert summary(panel).startswith(says)
+
+
+NETWORKS = {"residual": models.resnet_v1, "plain": models.plain_net}
+
+
+def test_a_networks_costs_follow_its_stages():
+    panel = widgets.explore_stages()
+    assert summary(panel).startswith(
+        "50 layers, blocks 3-4-6-3: 25.6 million parameters, 3.86 billion multiply-adds"
+    )
+    control(panel, "stage 3").value = 23
+    assert summary(panel).startswith("101 layers, blocks 3-4-23-3: 44.7 million parameters, 7.57 billion")
+    panel.children[-2].value = False
+    assert summary(panel).startswith("68 layers, blocks 3-4-23-3")

@@ -60,6 +60,8 @@ prediction_vgg = "b"  ### SOLUTION
 # `models.resnet_imagenet` builds the five ResNets of the paper, `models.plain_imagenet` the two plain networks. AlexNet and VGG-19 are counted layer by layer from their published tables: kernel size, channels in, filters, sides of the output.
 
 # %% tags=["nbval-check-output"]
+import itertools
+
 from resnet_edu import costs, models
 
 ALEXNET = [(11, 3, 96, 55), (5, 48, 256, 27), (3, 256, 384, 13), (3, 192, 384, 13), (3, 192, 256, 13)]
@@ -69,7 +71,7 @@ VGG19 = [(64, 2), (128, 2), (256, 4), (512, 4), (512, 4)]
 def count_table(convolutions, dense):
     """Count parameters, biases included, and multiply-adds."""
     weights = [(k * k * c * f, f, side * side) for k, c, f, side in convolutions]
-    weights += [(a * b, b, 1) for a, b in zip(dense, dense[1:])]
+    weights += [(a * b, b, 1) for a, b in itertools.pairwise(dense)]
     return costs.Cost(sum(w + bias for w, bias, _ in weights), sum(w * size for w, _, size in weights))
 
 
@@ -114,7 +116,6 @@ checks.check_prediction("vgg_152", prediction_vgg)
 import matplotlib.pyplot as plt
 
 errors = {
-    "AlexNet": None,
     "VGG-19": 28.7,
     "plain-34": 28.54,
     "ResNet-18": 27.88,
@@ -124,13 +125,11 @@ errors = {
     "ResNet-152": 21.43,
 }
 fig, ax = plt.subplots(figsize=(8, 4), layout="constrained")
-for number, (name, error) in enumerate(errors.items()):
+for name, error in errors.items():
     depth, cost = table[name]
-    if error is not None:
-        ax.scatter(cost.multiply_adds / 1e9, error, s=4 * cost.parameters / 1e6, color="C0", alpha=0.6)
-        ax.annotate(
-            name, (cost.multiply_adds / 1e9, error), xytext=(0, 12), textcoords="offset points", ha="center"
-        )
+    ax.scatter(cost.multiply_adds / 1e9, error, s=4 * cost.parameters / 1e6, color="C0", alpha=0.6)
+    place = cost.multiply_adds / 1e9, error
+    ax.annotate(name, place, xytext=(0, 12), textcoords="offset points", ha="center")
 ax.set(xlabel="billion multiply-adds", ylabel="top-1 error, %", ylim=(20, 30.5), xlim=(0, 21))
 ax.set_title("ImageNet, published errors; the area shows the parameters")
 plt.show()

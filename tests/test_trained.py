@@ -1,0 +1,74 @@
+"""The trained networks that come with the course give what was recorded of them."""
+
+import numpy as np
+import pytest
+
+from resnet_edu import lesions, runs, trained
+
+WITH_WEIGHTS = [
+    (path.stem, row["model"], row["depth"])
+    for path in sorted(runs.folder().glob("*.json"))
+    for row in runs.read_run(path)["rows"]
+    if "weights" in row
+]
+
+
+def test_there_are_trained_networks():
+    assert ("digits_trained", "resnet_v1", 56) in WITH_WEIGHTS
+
+
+@pytest.mark.parametrize(("run", "model", "depth"), WITH_WEIGHTS)
+def test_weights_give_the_recorded_figures(run, model, depth):
+    network = trained.load_trained(run, model=model, depth=depth)
+    _, (x, y) = network.load_images()
+    probabilities = network.model.predict(x, verbose=0)
+    assert (probabilities.argmax(axis=-1) == y).mean() == pytest.approx(network.row["test_accuracy"], abs=0.003)
+    loss = -np.log(probabilities[np.arange(len(y)), y]).mean()
+    assert loss == pytest.approx(network.row["test_loss"], rel=0.01)
+    counts = np.zeros((10, 10), int)
+    np.add.at(counts, (y, probabilities.argmax(axis=-1)), 1)
+    assert np.abs(counts - network.row["confusion"]).sum() <= 2
+    worst = min(network.row["without"], key=network.row["without"].get)
+    without = lesions.accuracy_of(lesions.without(lesions.dissect(network.model), [worst]), x, y)
+    assert without == pytest.approx(network.row["without"][worst], abs=0.006)
+
+
+def test_every_row_with_weights_names_its_own_file():
+    rows = [row for name, *_ in WITH_WEIGHTS for row in runs.load_run(name)["rows"] if "weights" in row]
+    assert len({row["weights"] for row in rows}) == len({row["sha256"] for row in rows})
+    kept = {path.name for path in runs.folder().glob("*.weights.h5")}
+    assert kept == {row["weights"] for row in rows}
+
+
+def test_the_lesions_hold_for_every_seed():
+    # Issue: without one block the residual networks lose little in the median, and the plain one everything.
+    run = runs.load_run("digits_trained")
+    for seed in range(3):
+        (resnet,) = runs.select_rows(run, model="resnet_v1", depth=56, seed=seed)
+        (plain,) = runs.select_rows(run, model="plain_net", depth=20, seed=seed)
+        assert len(resnet["without"]) == 24
+        assert np.median([*resnet["without"].values()]) > resnet["test_accuracy"] - 0.04
+        assert plain["test_accuracy"] > 0.9
+        assert np.median([*plain["without"].values()]) < 0.2
+
+
+def test_damaged_or_missing_weights_are_told(tmp_path, monkeypatch):
+    for name in ("digits_trained.json", "plain_net-20-paper-paper-digits-seed0.weights.h5"):
+        (tmp_path / name).write_bytes((runs.folder() / name).read_bytes())
+    monkeypatch.setattr(runs, "folder", lambda: tmp_path)
+    weights = tmp_path / "plain_net-20-paper-paper-digits-seed0.weights.h5"
+    damaged = bytearray(weights.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    weights.write_bytes(damaged)
+    with pytest.raises(trained.WeightsError, match="is not the file that was recorded"):
+        trained.load_trained("digits_trained", model="plain_net", depth=20)
+    weights.unlink()
+    with pytest.raises(trained.WeightsError, match="is missing"):
+        trained.load_trained("digits_trained", model="plain_net", depth=20)
+
+
+def test_a_setting_must_mean_one_network():
+    with pytest.raises(ValueError, match="0 networks of 'digits_trained' with weights have the setting"):
+        trained.load_trained("digits_trained", depth=110)
+    with pytest.raises(ValueError, match="2 networks"):
+        trained.load_trained("digits_trained", depth=20)
