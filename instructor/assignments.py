@@ -187,7 +187,8 @@ class _Lesson:
         tree = ast.parse(code)
         bound = {name for node in tree.body for name in _bound(node)}
         wanted = ({name for node in tree.body for name in _read(node)} - bound) | SPOKEN_OF.get(exercise.check, set())
-        return "\n\n\n".join(self._closure(wanted, before=exercise.name))
+        code = "\n".join(self._closure(wanted, before=exercise.name))
+        return re.sub(r"\n(?=def |class )", "\n\n\n", code)
 
     def _closure(self, wanted, *, before):
         chosen = {}
@@ -216,7 +217,7 @@ def _bound(node):
 
 def _read(node):
     """The names that a top-level statement takes from the module around it, not those of its own functions."""
-    return _globals_of(compile(ast.Module([node], []), "lesson", "exec"))
+    return _globals_of(compile(ast.Module([node], []), "lesson", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT))
 
 
 def _globals_of(code):
