@@ -54,8 +54,8 @@ def convert(converter, config, **options):
     run.start()
 
 
-def build_course(course, seed, *, gradebook=True):
-    """Write the source and the released version of every lesson's assignment, and the gradebook unless told not."""
+def build_course(course, seed):
+    """Write the source and the released version of every lesson's assignment, and the gradebook."""
     course.mkdir(parents=True, exist_ok=True)
     course.chmod(0o700)
     (course / "nbgrader_config.py").write_text(CONFIG)
@@ -67,7 +67,6 @@ def build_course(course, seed, *, gradebook=True):
         nbformat.write(assignment(source, seed), folder / f"{source.stem}.ipynb")
         config = course_config(course)
         config.GenerateAssignment.force = True
-        config.GenerateAssignment.no_database = not gradebook
         convert(GenerateAssignment, config, assignment_id=source.stem)
 
 
@@ -86,7 +85,7 @@ def write_sample(folder):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as scratch:
-        build_course(Path(scratch), SAMPLE_SEED, gradebook=False)
+        build_course(Path(scratch), SAMPLE_SEED)
         for path in sorted(Path(scratch).glob("release/*/*.ipynb")):
             shutil.copyfile(path, folder / path.name)
 
