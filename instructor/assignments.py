@@ -186,7 +186,9 @@ class _Lesson:
         code = "\n".join([*own, builder.MARKER.sub("", exercise.solution)])
         tree = ast.parse(code)
         bound = {name for node in tree.body for name in _bound(node)}
-        wanted = ({name for node in tree.body for name in _read(node)} - bound) | SPOKEN_OF.get(exercise.check, set())
+        wanted = ({name for node in tree.body for name in _read(node)} - bound) | SPOKEN_OF.get(
+            exercise.check, set()
+        )
         code = "\n".join(self._closure(wanted, before=exercise.name))
         return re.sub(r"\n(?=def |class )", "\n\n\n", code)
 

@@ -12,8 +12,10 @@ import secrets
 import shutil
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
+import nbconvert
 import nbformat
 from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
@@ -21,18 +23,20 @@ from traitlets.config import Config
 
 from instructor.assignments import ROOT, assignment, builder, exercises
 
-# nbgrader calls alembic, which lies beside this interpreter, by its name.
+# nbgrader calls alembic, which lies beside this interpreter, by its name; its pages need nbconvert's templates, which
+# are in the environment below.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ["JUPYTER_PATH"] = str(Path(nbconvert.__file__).parents[4] / "share" / "jupyter")
 COURSE = ROOT / "course"
 SAMPLE = ROOT / "instructor" / "release"
 SAMPLE_SEED = "sample"
-CONFIG = '''\
+CONFIG = """\
 # For nbgrader's own commands and its formgrader: `cd course && nbgrader db assignment list`.
 c = get_config()
 c.CourseDirectory.course_id = "resnet-edu"
 c.ClearSolutions.code_stub = {"python": "...  # your answer here"}
 c.Execute.timeout = 120
-'''
+"""
 
 
 def course_config(course):
@@ -51,7 +55,8 @@ def convert(converter, config, **options):
         config.CourseDirectory[name] = value
     run = converter(coursedir=CourseDirectory(config=config), config=config)
     run.log.setLevel(logging.ERROR)
-    run.start()
+    with warnings.catch_warnings(action="ignore"):  # SQLAlchemy's, about nbgrader's own calls
+        run.start()
 
 
 def build_course(course, seed):

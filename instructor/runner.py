@@ -1,0 +1,253 @@
+"""Runs submissions, each in a sandbox of its own: `python -m instructor.runner LEVEL`, started by instructor.grade.
+
+This process loads TensorFlow once and forks for each submission, which saves seconds of imports. It knows no
+solution, no other submission and no grade: it reads the paths of jobs, and only the fork reads the job. The fork
+supervises: it starts the sandbox, watches time, memory and output, and starts anew without the cell that did harm,
+so that a cell costs no more than its own exercise.
+"""
+
+import builtins
+import importlib
+import json
+import math
+import os
+import select
+import signal
+import sys
+import time
+import types
+from pathlib import Path
+
+from instructor import sandbox
+
+RESTARTS = 3
+SHOWN = 20_000  # characters of a cell's output that are kept
+PRELOADED = ["augmentation", "checks", "costs", "data", "gradients", "models", "plans", "recipes", "runs"]
+
+
+def main():
+    level = sys.argv[1]
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    shell = _shell()
+    for line in sys.stdin:
+        if os.fork() == 0:
+            sandbox._exit_with(lambda path=Path(line.strip()): _supervise(path, level, shell))
+
+
+def _shell():
+    """Load what submissions import, and return what runs their cells."""
+    import resnet_edu.backend  # noqa: PLC0415, first, as it keeps TensorFlow from writing notes
+
+    for name in PRELOADED:
+        importlib.import_module(f"resnet_edu.{name}")
+    from IPython.core.interactiveshell import InteractiveShell  # noqa: PLC0415
+
+    shell = InteractiveShell.instance(colors="nocolor", history_manager=None)
+    shell.displayhook.write_output_prompt = lambda: None
+    return shell
+
+
+def _supervise(path, level, shell):
+    """Run a job's cells and write their outputs beside it; say `done` whatever happens."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        job = json.loads(path.read_text())
+        result = Supervision(job, level, shell).result()
+    except Exception as error:
+        result = {"outputs": [], "remarks": [f"the grader failed: {type(error).__name__}: {error}"]}
+    path.with_suffix(".result").write_text(json.dumps(result))
+    os.write(1, f"{path}\n".encode())
+
+
+class Supervision:
+    """The runs of one submission: the outputs of its cells, and what went wrong."""
+
+    def __init__(self, job, level, shell):
+        self.cells, self.slot = job["cells"], job["slot"]
+        self.limits = sandbox.Limits(**job["limits"])
+        self.level, self.shell = level, shell
+        self.outputs, self.remarks, self.harmful = [], [], {}
+        self.started, self.megabytes = time.monotonic(), 0
+
+    def result(self):
+        for _ in range(RESTARTS + 1):
+            reason = self._run_once()
+            if reason is None:
+                break
+            place = len(self.outputs)
+            self.harmful[place] = reason
+            self.remarks.append(f"{self.cells[place]['name']}: {reason}")
+            if self._time_left() <= 0:
+                break
+        missing = len(self.cells) - len(self.outputs)
+        rest = "not run, as a cell before it ended the run"
+        self.outputs += [
+            _failed(self.harmful.get(i, rest)) for i in range(len(self.cells) - missing, len(self.cells))
+        ]
+        seconds = time.monotonic() - self.started
+        return {
+            "outputs": self.outputs,
+            "remarks": self.remarks,
+            "seconds": seconds,
+            "megabytes": self.megabytes,
+        }
+
+    def _time_left(self):
+        return self.limits.seconds - (time.monotonic() - self.started)
+
+    def _run_once(self):
+        """Run all cells but the harmful ones from the start; return why the run ended before its end, if so."""
+        self.outputs = []
+        keeper, read_end = sandbox.spawn(self._in_sandbox, self.level, self.limits, self.slot)
+        reason = self._read_all(keeper, read_end)
+        status = sandbox.stop(keeper)
+        os.close(read_end)
+        if len(self.outputs) == len(self.cells):
+            return None
+        return reason or _why_ended(status)
+
+    def _read_all(self, keeper, read_end):
+        """Read the outputs of cell after cell; return why to stop before the end, if so."""
+        pending, received, cell_started = b"", 0, time.monotonic()
+        while len(self.outputs) < len(self.cells):
+            if select.select([read_end], [], [], 0.05)[0]:
+                data = os.read(read_end, 2**16)
+                if not data:
+                    return None
+                received, pending = received + len(data), pending + data
+                *lines, pending = pending.split(b"\n")
+                for line in lines:
+                    if not self._accept(line):
+                        return "sent the grader something else than outputs"
+                    cell_started = time.monotonic()
+            self.megabytes = max(self.megabytes, memory := sandbox.memory_of(keeper))
+            if memory > self.limits.megabytes:
+                return f"used more than {self.limits.megabytes} MB of memory"
+            if received > self.limits.output_megabytes * sandbox.MEGABYTE:
+                return f"more than {self.limits.output_megabytes} MB of output"
+            if self._time_left() <= 0:
+                return f"stopped, as the notebook ran longer than {self.limits.seconds:g} s"
+            if time.monotonic() - cell_started > self.limits.cell_seconds:
+                return f"stopped after {self.limits.cell_seconds:g} s"
+        return None
+
+    def _accept(self, line):
+        """Take a cell's outputs, if they have the form of outputs: the sandbox is not trusted."""
+        try:
+            text, error, remark = json.loads(line)
+        except (ValueError, TypeError, RecursionError):
+            return False
+        if not all(isinstance(part, str) for part in (text, error, remark)) or len(self.outputs) >= len(
+            self.cells
+        ):
+            return False
+        cell = self.cells[len(self.outputs)]
+        outputs = [{"output_type": "stream", "name": "stdout", "text": text}] if text else []
+        self.outputs.append(outputs + (_failed(error) if error else []))
+        if remark and remark not in self.remarks:
+            self.remarks.append(f"{cell['name']}: {remark}")
+        return True
+
+    def _in_sandbox(self, write_end):
+        """Run the cells one after the other, and send what each printed and how it failed."""
+        intact = _fingerprint()
+        for place, cell in enumerate(self.cells):
+            error = remark = ""
+            text = ""
+            if place in self.harmful:
+                error = self.harmful[place]
+            else:
+                text, error, remark = _run_cell(self.shell, cell["source"])
+                altered = _altered(intact) if cell["graded"] else None
+                if altered:
+                    error = remark = f"the submission changed {altered}"
+            message = json.dumps([text, error, remark]).encode() + b"\n"
+            while message:
+                message = message[os.write(write_end, message) :]
+
+
+def _why_ended(status):
+    if status > 128:
+        return f"ended by signal {status - 128}"
+    return f"ended the process with status {status}"
+
+
+def _failed(message):
+    name, _, value = message.partition(": ")
+    return [{"output_type": "error", "ename": name, "evalue": value, "traceback": [message]}]
+
+
+class Bounded:
+    """A stream that keeps the first characters and counts the others."""
+
+    encoding = "utf-8"
+
+    def __init__(self):
+        self.parts, self.size = [], 0
+
+    def write(self, text):
+        if self.size < SHOWN:
+            self.parts.append(text[: SHOWN - self.size])
+        self.size += len(text)
+        return len(text)
+
+    def flush(self):
+        pass
+
+    def isatty(self):
+        return False
+
+    def text(self):
+        return "".join(self.parts) + (f"\n… {self.size - SHOWN:,} more characters" if self.size > SHOWN else "")
+
+
+def _run_cell(shell, source):
+    """Run a cell as IPython does; return what it printed, its error and a remark for the instructor."""
+    stream = Bounded()
+    sys.stdout = sys.stderr = stream
+    result = shell.run_cell(source, store_history=False)
+    problem = result.error_before_exec or result.error_in_exec
+    error = f"{type(problem).__name__}: {problem}"[:2000] if problem is not None else ""
+    remark = f"printed {stream.size:,} characters" if stream.size > 50 * SHOWN else ""
+    if isinstance(problem, MemoryError):
+        remark = "asked for more memory than a submission may use"
+    return stream.text(), error, remark
+
+
+def _fingerprint():
+    """Remember what tests rely on: the course's module, and the functions of Python and NumPy."""
+    modules = {name: module for name, module in sys.modules.items() if name.startswith("resnet_edu")}
+    modules |= {module.__name__: module for module in (builtins, math, sys.modules["numpy"])}
+    remembered = {}
+    for name, module in modules.items():
+        for key, value in vars(module).copy().items():
+            if isinstance(value, type) and value.__module__ == name:
+                for member, function in vars(value).copy().items():
+                    if callable(function) or isinstance(function, property):
+                        remembered[name, key, member] = _identity(function)
+            if callable(value):
+                remembered[name, key, None] = _identity(value)
+    return modules, remembered
+
+
+def _identity(value):
+    return value, getattr(value, "__code__", None), getattr(value, "__defaults__", None)
+
+
+def _altered(intact):
+    """Return the name of something that tests rely on and that is no longer what it was, if there is such a thing."""
+    modules, remembered = intact
+    for name, module in modules.items():
+        if name in sys.modules and sys.modules[name] is not module:
+            return name
+    for (name, key, member), before in remembered.items():
+        now = vars(modules[name]).get(key)
+        if member is not None:
+            now = vars(now).get(member) if isinstance(now, type | types.ModuleType) else None
+        if any(a is not b for a, b in zip(_identity(now), before, strict=True)):
+            return f"{name}.{key}" + (f".{member}" if member else "")
+    return None
+
+
+if __name__ == "__main__":
+    main()
