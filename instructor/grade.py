@@ -142,6 +142,7 @@ def _job_cells(notebook):
             "source": cell.source,
             "name": submissions.grade_id(cell) or "a cell of the student",
             "graded": cell.metadata.get("nbgrader", {}).get("grade", False),
+            "students": cell.metadata.get("nbgrader", {}).get("solution", True),  # written by the student
         }
         for cell in notebook.cells
         if cell.cell_type == "code"

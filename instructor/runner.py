@@ -66,7 +66,7 @@ class Supervision:
         self.cells, self.slot = job["cells"], job["slot"]
         self.limits = sandbox.Limits(**job["limits"])
         self.level, self.shell = level, shell
-        self.outputs, self.remarks, self.harmful = [], [], {}
+        self.outputs, self.remarks, self.harmful = [], [], {}  # the remarks are those of the last run
         self.started, self.megabytes = time.monotonic(), 0
 
     def result(self):
@@ -76,14 +76,12 @@ class Supervision:
                 break
             place = len(self.outputs)
             self.harmful[place] = reason
-            self.remarks.append(f"{self.cells[place]['name']}: {reason}")
             if self._time_left() <= 0:
                 break
-        missing = len(self.cells) - len(self.outputs)
         rest = "not run, as a cell before it ended the run"
-        self.outputs += [
-            _failed(self.harmful.get(i, rest)) for i in range(len(self.cells) - missing, len(self.cells))
-        ]
+        for place in range(len(self.outputs), len(self.cells)):
+            self.outputs.append(_failed(self.harmful.get(place, rest)))
+        self.remarks += [f"{self.cells[place]['name']}: {reason}" for place, reason in self.harmful.items()]
         seconds = time.monotonic() - self.started
         return {
             "outputs": self.outputs,
@@ -97,7 +95,7 @@ class Supervision:
 
     def _run_once(self):
         """Run all cells but the harmful ones from the start; return why the run ended before its end, if so."""
-        self.outputs = []
+        self.outputs, self.remarks = [], []
         keeper, read_end = sandbox.spawn(self._in_sandbox, self.level, self.limits, self.slot)
         reason = self._read_all(keeper, read_end)
         status = sandbox.stop(keeper)
@@ -144,7 +142,9 @@ class Supervision:
         cell = self.cells[len(self.outputs)]
         outputs = [{"output_type": "stream", "name": "stdout", "text": text}] if text else []
         self.outputs.append(outputs + (_failed(error) if error else []))
-        if remark and remark not in self.remarks:
+        if error and cell["students"] and len(self.outputs) - 1 not in self.harmful:
+            remark = remark or error[:100]
+        if remark and not any(told.endswith(remark) for told in self.remarks):
             self.remarks.append(f"{cell['name']}: {remark}")
         return True
 
@@ -152,8 +152,7 @@ class Supervision:
         """Run the cells one after the other, and send what each printed and how it failed."""
         intact = _fingerprint()
         for place, cell in enumerate(self.cells):
-            error = remark = ""
-            text = ""
+            text = error = remark = ""
             if place in self.harmful:
                 error = self.harmful[place]
             else:

@@ -6,6 +6,7 @@ cell comes from the course's own notebook, in its order, so that tests which wer
 
 import copy
 import json
+import os
 import re
 import stat
 from collections import Counter
@@ -58,17 +59,27 @@ def grade_id(cell):
 
 def collect(folder, assignments, *, only=None):
     """Find every submission: FOLDER/STUDENT/….ipynb, as nbgrader collects them, or FOLDER/STUDENT.ipynb."""
-    found = []
+    students = {}
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith("."):
             continue
+        student = _student(entry, students)
         paths = [entry] if entry.suffix == ".ipynb" else _notebooks(entry)
-        student = entry.stem if entry.suffix == ".ipynb" else entry.name
-        if not NAME.fullmatch(student):
-            student = re.sub(r"[^\w@. -]", "_", student).lstrip("-. ") or "unnamed"
-        submissions = [_read(student, path, assignments, only) for path in paths]
-        found += _one_for_each_assignment(submissions or [_nothing(student, only)])
-    return found
+        students.setdefault(student, []).extend(_read(student, path, assignments, only) for path in paths)
+    return [
+        submission
+        for student, handed_in in students.items()
+        for submission in _one_for_each_assignment(handed_in or [_nothing(student, only)])
+    ]
+
+
+def _student(entry, students):
+    """Return a student's name that is safe in paths, tables and nbgrader, and nobody else's."""
+    name = entry.stem if entry.suffix == ".ipynb" else entry.name
+    if NAME.fullmatch(name):
+        return name
+    safe = re.sub(r"[^\w@. -]", "_", name).lstrip("-. ") or "unnamed"
+    return f"{safe}-{len(students) + 1}"
 
 
 def _nothing(student, only):
@@ -79,11 +90,7 @@ def _notebooks(folder):
     """The notebooks in a student's folder, without following links out of it."""
     if folder.is_symlink() or not folder.is_dir():
         return []
-    paths = (
-        [Path(top) / name for top, _, names in folder.walk() for name in names]
-        if hasattr(folder, "walk")
-        else [path for path in folder.rglob("*") if not path.is_dir()]
-    )
+    paths = (Path(top) / name for top, _, names in os.walk(folder) for name in names)
     return sorted(path for path in paths if path.suffix == ".ipynb" and ".ipynb_checkpoints" not in path.parts)
 
 
@@ -155,7 +162,7 @@ def restore(submission, assignments):
         name = grade_id(cell)
         cells += added.get(name, [])
         if cell.metadata.nbgrader["solution"]:
-            cell.source = answers.get(name, stubs[name])
+            cell.source = "\n\n".join(answers.get(name, [])) or stubs[name]
         cells.append(cell)
     master.cells = cells + added.get(None, [])
     return master
@@ -174,8 +181,8 @@ def _sort_cells(submission, stubs):
             continue
         added.setdefault(name, []).extend(waiting)
         waiting = []
-        if name not in answers or answers[name] == stubs[name]:
-            answers[name] = cell["source"]
+        if cell["source"] != stubs[name] and cell["source"] not in answers.setdefault(name, []):
+            answers[name].append(cell["source"])  # of an answer in two cells, both run, as in the notebook
     added[None] = waiting
     submission.remarks += _discrepancies(submission, stubs, counts)
     return answers, added
