@@ -1,7 +1,7 @@
 """The exercises of a lesson as an nbgrader assignment, derived from the lesson's source.
 
-An assignment has the exercises alone, each with the code of the lesson that it needs: grading runs every cell, and a
-whole lesson trains networks for minutes. Predictions are left out, as a right guess earns nothing here.
+An assignment has the exercises alone, each with the code of the lesson that it needs: grading runs every cell, and
+a whole lesson trains networks for minutes. Predictions are left out: to guess wrong is no fault.
 """
 
 import ast
@@ -105,10 +105,10 @@ _METADATA = {
 def _title(source):
     title = jupytext.read(source, fmt="py:percent").cells[0].source.splitlines()[0].removeprefix("# ")
     return _markdown(
-        f"# Assignment: {title}\n\nThese are the exercises of the lesson. Work through the lesson first: what the texts "
-        "below speak of is there. Replace the dots in each answer's cell. You may add cells of your own. The checks "
-        "tell you at once what they noticed; the graded tests ask for other cases than they do. Before you hand in, "
-        "restart the kernel and run all cells.",
+        f"# Assignment: {title}\n\nThese are the exercises of the lesson. Work through the lesson first: what the "
+        "texts below speak of is there. Replace the dots in each answer's cell. You may add cells of your own. "
+        "The checks tell you at once what they noticed; the graded tests ask for other cases than they do. Before "
+        "you hand in, restart the kernel and run all cells.",
         "title",
     )
 

@@ -1,11 +1,12 @@
 """Grade a class: `make grade SUBMITTED=folder`.
 
-Each submission is run in a sandbox (instructor/sandbox.py), several at once; nbgrader then books the points and writes
-the feedback. The results are in the course's folder: `grades.csv`, a row a submission; `points.csv`, a row a student
-and exercise; `feedback/`, a page a submission.
+Each submission is run in a sandbox (instructor/sandbox.py), several at once; nbgrader then books the points and
+writes the feedback. The results are in the course's folder: `grades.csv`, a row a submission; `points.csv`, a row
+a student and exercise; `feedback/`, a page a submission.
 """
 
 import argparse
+import contextlib
 import csv
 import json
 import os
@@ -60,7 +61,7 @@ def run_all(found, notebooks, work, *, jobs, limits, level):
     results = {n: _unrun(notebooks[n], s.problem) for n, s in enumerate(found) if s.problem and n in notebooks}
     total, running, runner = len(found), {}, None
     done = total - len(waiting)
-    for number, submission in enumerate(found):
+    for submission in found:
         if submission.problem:
             print(f"     {submission.student}: {submission.problem}", flush=True)
     while waiting or running:
@@ -120,10 +121,8 @@ class _Runner:
         )
 
     def start(self, path):
-        try:
+        with contextlib.suppress(BrokenPipeError):  # next_done says so
             self.process.stdin.write(f"{path}\n")
-        except BrokenPipeError:
-            pass  # the next call of next_done says so
 
     def next_done(self):
         """Wait for the next job that has ended and return its path, or None where the runner is gone."""

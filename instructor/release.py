@@ -1,8 +1,8 @@
 """Build the nbgrader course from the lessons' exercises: `make release`.
 
-It writes `course/`: `source/` with solutions and hidden tests, `release/` for students, and nbgrader's gradebook. The
-hidden tests of a course depend on `course/seed`, which is drawn once and kept secret. `instructor/release/` is a
-sample of what students get, from a seed that everybody knows.
+It writes `course/`: `source/` with solutions and hidden tests, `release/` for students, and nbgrader's gradebook.
+The hidden tests of a course depend on `course/seed`, which is drawn once and kept secret. `instructor/release/` is
+a sample of what students get, from a seed that everybody knows.
 """
 
 import argparse
@@ -23,8 +23,8 @@ from traitlets.config import Config
 
 from instructor.assignments import ROOT, assignment, builder, exercises
 
-# nbgrader calls alembic, which lies beside this interpreter, by its name; its pages need nbconvert's templates, which
-# are in the environment below.
+# nbgrader calls alembic, which lies beside this interpreter, by its name; its pages need nbconvert's templates,
+# which lie in the environment below this one.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 os.environ["JUPYTER_PATH"] = str(Path(nbconvert.__file__).parents[4] / "share" / "jupyter")
 COURSE = ROOT / "course"

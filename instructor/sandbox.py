@@ -40,8 +40,8 @@ DIE_WITH_PARENT, NO_NEW_PRIVILEGES, ADOPT_ORPHANS = 1, 38, 36
 class Limits:
     """What one submission may use: seconds for a cell and in all, megabytes of memory and of output."""
 
-    cell_seconds: float = 30
-    seconds: float = 240
+    cell_seconds: float = 60
+    seconds: float = 300
     megabytes: int = 2048
     output_megabytes: int = 4
 
@@ -58,7 +58,7 @@ def spawn(run, level, limits, slot):
         os.close(write_end)
         return keeper, read_end
     os.close(read_end)
-    _exit_with(lambda: _keep(run, level, limits, slot, write_end))
+    return exit_with(_keep, run, level, limits, slot, write_end)
 
 
 def stop(keeper):
@@ -95,8 +95,8 @@ def _works(level):
         return False
 
     def reach_python(end):
-        os.stat(os.__file__)
-        os.stat(ROOT / "resnet_edu" / "__init__.py")
+        Path(os.__file__).stat()
+        (ROOT / "resnet_edu" / "__init__.py").stat()
         os.write(end, b".")
 
     keeper, read_end = spawn(reach_python, level, Limits(), slot=0)
@@ -106,11 +106,11 @@ def _works(level):
     return worked
 
 
-def _exit_with(function):
+def exit_with(function, *arguments):
     """Leave this forked process when the function ends, whatever happens, and run nothing of its parent's."""
     status = 1
     try:
-        status = function() or 0
+        status = function(*arguments) or 0
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.write(2, f"{type(error).__name__}: {error}\n".encode())
@@ -129,7 +129,7 @@ def _keep(run, level, limits, slot, write_end):
         _new_user_and_pids()
     child = os.fork()
     if child == 0:
-        _exit_with(lambda: _enter_and_run(run, level, limits, slot, home, write_end))
+        exit_with(_enter_and_run, run, level, limits, slot, home, write_end)
     os.close(write_end)
 
     def kill_child(number, frame):
@@ -214,7 +214,7 @@ def _show(path, root):
     target = root / str(path)[1:]
     target.parent.mkdir(parents=True, exist_ok=True)
     if path.is_symlink() and path.parent == Path("/"):
-        target.symlink_to(os.readlink(path))
+        target.symlink_to(path.readlink())
         return
     target.mkdir(exist_ok=True) if path.is_dir() else target.touch()
     _mount(path, target, None, BIND | RECURSIVE)
@@ -252,8 +252,8 @@ def _set_limits(level, limits):
         values[resource.RLIMIT_NPROC] = 128
     for what, value in values.items():
         _, hard = resource.getrlimit(what)
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(what, (value, value))
+        least = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(what, (least, least))
 
 
 _C = ctypes.CDLL(None, use_errno=True)

@@ -1,7 +1,7 @@
 """Reads what students handed in, and puts their answers into the instructor's notebook.
 
-Nothing of a submission is trusted but the text of its answers and of the cells that the student added. Every other
-cell comes from the course's own notebook, in its order, so that tests which were edited, deleted or moved do no harm.
+Nothing of a submission is trusted but the text of its answers and of the cells that the student added. Every
+other cell comes from the course's own notebook, in its order, so that edited, deleted or moved tests do no harm.
 """
 
 import copy
@@ -169,7 +169,7 @@ def restore(submission, assignments):
 
 
 def _sort_cells(submission, stubs):
-    """Return the answers by name, and the student's own cells by the name of the course's cell that they precede."""
+    """Return the answers by name, and the student's own cells by the name of the course's cell after them."""
     answers, added, waiting = {}, {}, []
     counts = Counter(name for cell in submission.cells if (name := grade_id(cell)) in stubs)
     for number, cell in enumerate(submission.cells):

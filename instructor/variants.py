@@ -195,9 +195,9 @@ QUESTIONS = {
     "check_monitor": Question(
         text=lambda metric: (
             "A script compiles its network with "
-            f'`metrics=[keras.metrics.SparseCategoricalAccuracy(name="{metric}")]` and gives `fit` the images that '
-            "were kept back as validation data. Which name must its `ModelCheckpoint` monitor, to keep the epoch "
-            "that is best on these images?"
+            f'`metrics=[keras.metrics.SparseCategoricalAccuracy(name="{metric}")]` and gives `fit` the images '
+            "that were kept back as validation data. Which name must its `ModelCheckpoint` monitor, to keep the "
+            "epoch that is best on these images?"
         ),
         answer=lambda metric: f'"val_{metric}"',
     ),

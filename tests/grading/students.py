@@ -65,7 +65,9 @@ class Class:
     def solutions(self, assignment):
         """The text of each solution, by the name of its cell, in order."""
         source = nbformat.read(self.course / "source" / assignment / f"{assignment}.ipynb", as_version=4)
-        return {told["grade_id"]: cell.source for cell in source.cells if (told := cell.metadata.nbgrader)["solution"]}
+        return {
+            told["grade_id"]: cell.source for cell in source.cells if (told := cell.metadata.nbgrader)["solution"]
+        }
 
     def points(self, assignment):
         source = nbformat.read(self.course / "source" / assignment / f"{assignment}.ipynb", as_version=4)
@@ -89,7 +91,7 @@ class Class:
         return path
 
     def hand_in_mixed(self, student, assignment, number):
-        """Write a mix that its number decides: solved, unsolved, wrong, or right in another way; return its points."""
+        """Write a mix that its number decides: solved in one of two ways, unsolved, wrong; return its points."""
         points, answers, expected = self.points(assignment), {}, {}
         for place, (name, solution) in enumerate(self.solutions(assignment).items()):
             kind = (number // 3**place + place) % 3
@@ -101,10 +103,6 @@ class Class:
             expected.setdefault(name, 0)
         self.hand_in(student, assignment, answers)
         return expected
-
-
-def _cell(code):
-    return lambda classroom, name, solution: {name: code + "\n\n" + solution}
 
 
 def without(names):
@@ -124,7 +122,7 @@ def edited_tests(notebook):
             cell.source = "assert True"
 
 
-# What code a hostile answer's cell begins with, and a part of the reason that its row must get. FOLDER is the class's.
+# What a hostile answer's cell begins with, and a part of the reason that its row must get. FOLDER is the class's.
 HOSTILE_CODE = {
     "endless": ("while True:\n    try:\n        pass\n    except: pass", "stopped after"),
     "allocates": ("big = bytearray(8 << 30)", "memory"),
@@ -166,7 +164,8 @@ def hand_in_hostile(classroom, assignment, root):
     first = next(iter(solutions))
     reasons = {}
     for student, (code, reason) in HOSTILE_CODE.items():
-        code = code.replace("ROOT", str(root)).replace("FOLDER", str(classroom.folder)).replace("LESSON", assignment)
+        for name, value in (("ROOT", root), ("FOLDER", classroom.folder), ("LESSON", assignment)):
+            code = code.replace(name, str(value))  # noqa: PLW2901
         answers = solutions | {first: f"{code}\n\n{solutions[first]}"}
         classroom.hand_in(student, assignment, answers)
         reasons[student] = reason
