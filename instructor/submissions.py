@@ -115,23 +115,36 @@ class _UnreadableError(Exception):
 
 
 def _cells(path):
-    status = path.lstat()
-    if not stat.S_ISREG(status.st_mode):
-        raise _UnreadableError("it is a link or a device, not a file")
-    if status.st_size > MOST_MEGABYTES * 2**20:
-        raise _UnreadableError(f"the file has {status.st_size / 2**20:.0f} MB, more than {MOST_MEGABYTES}")
+    content = _content(path)
     try:
-        notebook = json.loads(path.read_bytes())
-        cells = notebook["cells"]
+        cells = json.loads(content)["cells"]
         return [_cell(cell) for cell in cells if cell.get("cell_type") in ("code", "markdown", "raw")]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _UnreadableError(f"it is no notebook ({type(error).__name__})") from error
 
 
+def _content(path):
+    try:
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode):
+            raise _UnreadableError("it is a link or a device, not a file")
+        if status.st_size > MOST_MEGABYTES * 2**20:
+            raise _UnreadableError(f"the file has {status.st_size / 2**20:.0f} MB, more than {MOST_MEGABYTES}")
+        return path.read_bytes()
+    except OSError as error:
+        raise _UnreadableError(f"it cannot be read ({error.strerror})") from error
+
+
 def _cell(cell):
     """Return a cell with its text in one piece, which JSON may hold in lines."""
     source = cell.get("source", "")
-    return cell | {"source": source if isinstance(source, str) else "".join(map(str, source))}
+    text = source if isinstance(source, str) else "".join(map(str, source))
+    return cell | {"source": writable(text)}
+
+
+def writable(text):
+    """Return the text without what no file can hold: JSON can smuggle in halves of characters."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _one_for_each_assignment(submissions):

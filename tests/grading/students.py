@@ -122,6 +122,13 @@ def edited_tests(notebook):
             cell.source = "assert True"
 
 
+def garbled(notebook):
+    """Half a character, which is text in Python and JSON and in no file; colours and bells for a terminal."""
+    half = chr(0xD800)
+    answer = next(cell for cell in notebook.cells if cell.metadata.nbgrader["solution"])
+    answer.source = f"# {half}\nprint(chr(0xD800))\nraise ValueError('\\x1b[31m\\a' + chr(0xD800))"
+
+
 # What a hostile answer's cell begins with, and a part of the reason that its row must get. FOLDER is the class's.
 HOSTILE_CODE = {
     "endless": ("while True:\n    try:\n        pass\n    except: pass", "stopped after"),
@@ -151,6 +158,7 @@ HOSTILE_NOTEBOOKS = {
     "duplicates": (lambda names: twice, None, "duplicated"),
     "renames": (lambda names: None, "homework final (2)", "was named"),
     "breaks": (lambda names: lambda notebook: '{"cells": [{"cell_type": "code", ', None, "no notebook"),
+    "garbles": (lambda names: garbled, None, "shrink_factor: ValueError"),
     "edits_tests": (lambda names: edited_tests, None, "edited and restored"),
 }
 

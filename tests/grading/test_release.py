@@ -98,8 +98,12 @@ def test_the_instructors_version_has_solutions_tests_and_nbgraders_metadata(cour
     assert sum("SOLUTION" in cell.source for cell in everything) == len(exercises)
 
 
-def test_predictions_are_not_graded():
-    assert not any("check_prediction" in exercise.check for _, exercise in EXERCISES)
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+def test_the_guide_lists_every_assignment(source):
+    exercises = assignments.exercises(source)
+    points = sum(exercise.points for exercise in exercises)
+    guide = (assignments.ROOT / "instructor" / "README.md").read_text()
+    assert f"| {source.stem} | {len(exercises)} | {points} |" in guide
 
 
 def test_a_forgotten_heading_or_check_is_an_error(tmp_path):
