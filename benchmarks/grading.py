@@ -118,6 +118,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--most", type=int, default=200, help="submissions in the largest class")
     most = parser.parse_args().most
+    if sandbox.best_level() not in ("namespaces", "user"):
+        sys.exit("This system offers no sandbox, and hostile submissions run in nothing else.")
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         course = scratch / "course"

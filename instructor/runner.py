@@ -6,22 +6,19 @@ supervises: it starts the sandbox, watches time, memory and output, and starts a
 so that a cell costs no more than its own exercise.
 """
 
-import builtins
 import importlib
 import json
-import math
 import os
 import select
 import signal
 import sys
 import time
-import types
 from pathlib import Path
 
-from instructor import sandbox
+from instructor import cells, sandbox
+from instructor.submissions import writable
 
 RESTARTS = 3
-SHOWN = 20_000  # characters of a cell's output that are kept
 PRELOADED = ["augmentation", "checks", "costs", "data", "gradients", "models", "plans", "recipes", "runs"]
 
 
@@ -152,25 +149,26 @@ class Supervision:
             self.cells
         ):
             return False
+        text, error, remark = writable(text), writable(error), " ".join(writable(remark).split())
         cell = self.cells[len(self.outputs)]
         outputs = [{"output_type": "stream", "name": "stdout", "text": text}] if text else []
         self.outputs.append(outputs + (_failed(error) if error else []))
         if error and cell["students"] and len(self.outputs) - 1 not in self.harmful:
-            remark = remark or error[:100]
+            remark = remark or " ".join(error.split())[:100]
         if remark and not any(told.endswith(remark) for told in self.remarks):
             self.remarks.append(f"{cell['name']}: {remark}")
         return True
 
     def _in_sandbox(self, write_end):
         """Run the cells one after the other, and send what each printed and how it failed."""
-        intact = _fingerprint()
+        intact = cells.fingerprint()
         for place, cell in enumerate(self.cells):
             text = error = remark = ""
             if place in self.harmful:
                 error = self.harmful[place]
             else:
-                text, error, remark = _run_cell(self.shell, cell["source"])
-                altered = _altered(intact) if cell["graded"] else None
+                text, error, remark = cells.run_cell(self.shell, cell["source"])
+                altered = cells.altered(intact) if cell["graded"] else None
                 if altered:
                     error = remark = f"the submission changed {altered}"
             message = json.dumps([text, error, remark]).encode() + b"\n"
@@ -187,78 +185,6 @@ def _why_ended(status):
 def _failed(message):
     name, _, value = message.partition(": ")
     return [{"output_type": "error", "ename": name, "evalue": value, "traceback": [message]}]
-
-
-class Bounded:
-    """A stream that keeps the first characters and counts the others."""
-
-    encoding = "utf-8"
-
-    def __init__(self):
-        self.parts, self.size = [], 0
-
-    def write(self, text):
-        if self.size < SHOWN:
-            self.parts.append(text[: SHOWN - self.size])
-        self.size += len(text)
-        return len(text)
-
-    def flush(self):
-        pass
-
-    def isatty(self):
-        return False
-
-    def text(self):
-        return "".join(self.parts) + (f"\n… {self.size - SHOWN:,} more characters" if self.size > SHOWN else "")
-
-
-def _run_cell(shell, source):
-    """Run a cell as IPython does; return what it printed, its error and a remark for the instructor."""
-    stream = Bounded()
-    sys.stdout = sys.stderr = stream
-    result = shell.run_cell(source, store_history=False)
-    problem = result.error_before_exec or result.error_in_exec
-    error = f"{type(problem).__name__}: {problem}"[:2000] if problem is not None else ""
-    remark = f"printed {stream.size:,} characters" if stream.size > 50 * SHOWN else ""
-    if isinstance(problem, MemoryError):
-        remark = "asked for more memory than a submission may use"
-    return stream.text(), error, remark
-
-
-def _fingerprint():
-    """Remember what tests rely on: the course's module, and the functions of Python and NumPy."""
-    modules = {name: module for name, module in sys.modules.items() if name.startswith("resnet_edu")}
-    modules |= {module.__name__: module for module in (builtins, math, sys.modules["numpy"])}
-    remembered = {}
-    for name, module in modules.items():
-        for key, value in vars(module).copy().items():
-            if isinstance(value, type) and value.__module__ == name:
-                for member, function in vars(value).copy().items():
-                    if callable(function) or isinstance(function, property):
-                        remembered[name, key, member] = _identity(function)
-            if callable(value):
-                remembered[name, key, None] = _identity(value)
-    return modules, remembered
-
-
-def _identity(value):
-    return value, getattr(value, "__code__", None), getattr(value, "__defaults__", None)
-
-
-def _altered(intact):
-    """Return the name of something that tests rely on and that is not what it was, if there is such a thing."""
-    modules, remembered = intact
-    for name, module in modules.items():
-        if name in sys.modules and sys.modules[name] is not module:
-            return name
-    for (name, key, member), before in remembered.items():
-        now = vars(modules[name]).get(key)
-        if member is not None:
-            now = vars(now).get(member) if isinstance(now, type | types.ModuleType) else None
-        if any(a is not b for a, b in zip(_identity(now), before, strict=True)):
-            return f"{name}.{key}" + (f".{member}" if member else "")
-    return None
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ Three levels, the best that the system allows:
 - "namespaces" (Linux, as root or where users may make namespaces): a file system with Python and the course's
   module alone, read-only, and three small ones in memory to write to; no network; processes that end with it.
 - "user" (root without namespaces, as in some containers): a user of its own who may read what everybody may.
-- "limits" (any other Unix): time, memory, file size. The submission is you, and can do what you can.
+- "limits" (any other Unix, never as root): time, memory, file size. The submission is you, and does what you can.
 
 At every level there are limits on time, memory, files and processes.
 """
@@ -52,6 +52,8 @@ class SandboxError(Exception):
 
 def spawn(run, level, limits, slot):
     """Start `run(write_end)` in a sandbox; return the process that keeps it and the end of a pipe to read from."""
+    if level == "limits" and os.getuid() == 0:
+        raise SandboxError("root runs nothing without a sandbox")
     read_end, write_end = os.pipe()
     keeper = os.fork()
     if keeper:
@@ -86,12 +88,13 @@ def memory_of(keeper):
 
 
 def best_level():
-    """Return the best level that works here, by trying."""
-    return next(level for level in LEVELS if _works(level))
+    """Return the best level that works here, by trying; None where there is none that is not a danger."""
+    return next((level for level in LEVELS if _works(level)), None)
 
 
 def _works(level):
-    if level == "user" and os.getuid() != 0:
+    # The process of root without a sandbox could end every process of the machine.
+    if (level == "user") != (os.getuid() == 0) and level != "namespaces":
         return False
 
     def reach_python(end):
@@ -156,6 +159,8 @@ def _enter_and_run(run, level, limits, slot, home, write_end):
     os.chdir(home)
     os.environ["HOME"] = os.environ["TMPDIR"] = str(home)
     _drop_privileges(level, slot)
+    if os.getuid() == 0 and level != "namespaces":
+        raise SandboxError("still root")
     _prctl(DIE_WITH_PARENT, signal.SIGKILL)
     os.setsid()
     _set_limits(level, limits)
@@ -183,11 +188,11 @@ def _new_file_system(root):
     """Put Python and the course's module, read-only, into an empty file system, and make it the only one."""
     _mount(None, "/", None, RECURSIVE | PRIVATE)
     _mount("tmpfs", root, "tmpfs", NO_SETUID, "size=16m,mode=755")
+    for path in (HOME, "/tmp", "/dev/shm"):  # first, as the course itself may lie below /tmp
+        (root / path[1:]).mkdir(parents=True, exist_ok=True)
+        _mount("tmpfs", root / path[1:], "tmpfs", NO_SETUID, "size=64m,mode=1777")
     for path in VISIBLE:
         _show(path, root)
-    for path, size in ((HOME, "64m"), ("/tmp", "64m"), ("/dev/shm", "64m")):
-        (root / path[1:]).mkdir(parents=True, exist_ok=True)
-        _mount("tmpfs", root / path[1:], "tmpfs", NO_SETUID, f"size={size},mode=1777")
     (root / "proc").mkdir()
     _mount("proc", root / "proc", "proc", NO_SETUID)
     os.chdir(root)

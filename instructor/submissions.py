@@ -143,8 +143,8 @@ def _cell(cell):
 
 
 def writable(text):
-    """Return the text without what no file can hold: JSON can smuggle in halves of characters."""
-    return text.encode("utf-8", "replace").decode()
+    """Return the text without what no file can hold or a terminal obeys: JSON can hold halves of characters."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", text.encode("utf-8", "replace").decode())
 
 
 def _one_for_each_assignment(submissions):

@@ -20,6 +20,9 @@ MIXED = 3
 @pytest.fixture(scope="module")
 def graded(course, tmp_path_factory):
     """Grade the class once; return its rows by student, what was expected, and the folder."""
+    level = sandbox.best_level()
+    if level not in ("namespaces", "user"):
+        pytest.skip("this system offers no sandbox, and hostile submissions run in nothing else")
     folder = tmp_path_factory.mktemp("submitted")
     classroom = Class(course, folder)
     classroom.hand_in("solution", LESSON, classroom.solutions(LESSON))
@@ -29,7 +32,7 @@ def graded(course, tmp_path_factory):
     (folder / "nothing").mkdir()
     before = snapshot(folder)
     limits = sandbox.Limits(cell_seconds=8, seconds=60, megabytes=1536)
-    rows = grade.grade(folder, course, jobs=2, limits=limits, level=sandbox.best_level())
+    rows = grade.grade(folder, course, jobs=2, limits=limits, level=level)
     return {
         "rows": {row["student"]: row for row in rows},
         "expected": expected,
