@@ -24,7 +24,9 @@ def locked(name):
     return dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^\s;]+)", (ROOT / name).read_text(), re.M))
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-test", "binder/requirements"])
+@pytest.mark.parametrize(
+    "name", ["requirements", "requirements-test", "requirements-instructor", "binder/requirements"]
+)
 def test_every_wanted_package_is_locked(name):
     assert wanted(f"{name}.in") <= locked(f"{name}.txt").keys()
 
@@ -40,8 +42,16 @@ def test_a_learner_installs_no_test_tool():
     assert not TEST_TOOLS & locked("requirements.txt").keys()
 
 
-def test_test_tools_and_course_agree_on_what_they_share():
-    course, tests = locked("requirements.txt"), locked("requirements-test.txt")
+def test_nbgrader_stays_away_from_learners():
+    only_for_instructors = locked("requirements-instructor.txt").keys() - locked("requirements.txt").keys()
+    assert "nbgrader" in only_for_instructors
+    for name in ("requirements.txt", "requirements-test.txt", "requirements-gpu.txt", "binder/requirements.txt"):
+        assert "nbgrader" not in locked(name)
+
+
+@pytest.mark.parametrize("name", ["requirements-test", "requirements-instructor"])
+def test_other_tools_and_course_agree_on_what_they_share(name):
+    course, tests = locked("requirements.txt"), locked(f"{name}.txt")
     assert {name: tests[name] for name in course.keys() & tests.keys()} == {
         name: course[name] for name in course.keys() & tests.keys()
     }
@@ -88,7 +98,7 @@ def test_binder_uses_one_thread():
 
 def test_every_package_earns_its_place_in_a_line():
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    for name in wanted("requirements.in") | wanted("requirements-test.in"):
+    for name in wanted("requirements.in") | wanted("requirements-test.in") | wanted("requirements-instructor.in"):
         assert re.search(rf"^\|[^|]*\b{re.escape(name)}\b[^|]*\|[^|]+\|$", text, re.M), name
 
 

@@ -13,6 +13,7 @@ BINDER = ["--python-version", "3.12", "--python-platform", "linux", "--no-annota
 LOCKS = {
     "requirements.txt": ["requirements.in", *EVERYWHERE],
     "requirements-test.txt": ["requirements-test.in", *EVERYWHERE],
+    "requirements-instructor.txt": ["requirements-instructor.in", *EVERYWHERE],
     "requirements-gpu.txt": ["requirements-gpu.in", *EVERYWHERE],
     "binder/requirements.txt": ["binder/requirements.in", *BINDER],
 }

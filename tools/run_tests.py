@@ -9,7 +9,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTEST = [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider"]
-UNIT = [*PYTEST, "tests", "--ignore=tests/browser", "--numprocesses=2", "--dist=loadscope"]
+PARALLEL = ["--numprocesses=2", "--dist=loadscope"]
+UNIT = [*PYTEST, "tests", "--ignore=tests/browser", "--ignore=tests/grading", *PARALLEL]
+# Grading has an environment of its own: `make .venv-instructor/stamp`, which `make test` calls.
+INSTRUCTOR = ROOT / ".venv-instructor" / "bin" / "python"
 NBVAL = [
     "--nbval-lax",
     "--nbval-current-env",
@@ -29,6 +32,7 @@ STEPS = {
     "format": ([sys.executable, "-m", "ruff", "format", "--check", "."], {}),
     "unit": (UNIT, {"KERAS_BACKEND": "tensorflow"}),
     "unit-jax": (UNIT, {"KERAS_BACKEND": "jax"}),
+    "grading": ([str(INSTRUCTOR), *PYTEST[1:], "tests/grading", *PARALLEL], {"KERAS_BACKEND": "tensorflow"}),
     "lessons": ([*PYTEST, *NBVAL, *NOTEBOOKS], LESSON_VARIABLES),
     "browser": ([*PYTEST, "tests/browser"], LESSON_VARIABLES),
 }
@@ -42,6 +46,9 @@ def main():
     for step in chosen:
         command, variables = STEPS[step]
         print(f"=== {step}", flush=True)
+        if step == "grading" and not INSTRUCTOR.exists():
+            print("skipped: there is no .venv-instructor (make .venv-instructor/stamp)")
+            continue
         start = time.monotonic()
         status = subprocess.run(command, cwd=ROOT, env=os.environ | variables, check=False).returncode
         outcomes[step] = (status, time.monotonic() - start)

@@ -429,78 +429,81 @@ BOTTLENECK_MISTAKES = [
     *SHORTCUT_MISTAKES,
 ]
 
+# What each check asks for by default: the fields of a Case.
 IDENTITY_CASES = [
-    Case((6, 5, 8), {"filters": 8}, (8, 8)),
-    Case((8, 8, 16), {"filters": 16}, (16, 16)),
+    ((6, 5, 8), {"filters": 8}, (8, 8)),
+    ((8, 8, 16), {"filters": 16}, (16, 16)),
 ]
 RESIDUAL_CASES = [
-    Case((8, 8, 16), {"filters": 16}, (16, 16)),
-    Case((8, 8, 16), {"filters": 32}, (32, 32), {"stride": 2}),
-    Case((7, 6, 8), {"filters": 12}, (12, 12)),
-    Case((6, 9, 8), {"filters": 8}, (8, 8), {"stride": 2}),
+    ((8, 8, 16), {"filters": 16}, (16, 16)),
+    ((8, 8, 16), {"filters": 32}, (32, 32), {"stride": 2}),
+    ((7, 6, 8), {"filters": 12}, (12, 12)),
+    ((6, 9, 8), {"filters": 8}, (8, 8), {"stride": 2}),
 ]
 BOTTLENECK_CASES = [
-    Case((8, 8, 16), {"filters": 8, "out_filters": 16}, (8, 8, 16)),
-    Case((8, 6, 12), {"filters": 8, "out_filters": 20}, (8, 8, 20), {"stride": 2}),
-    Case((7, 6, 8), {"filters": 4, "out_filters": 12}, (4, 4, 12), {"preactivate": False}),
-    Case((6, 7, 8), {"filters": 4, "out_filters": 8}, (4, 4, 8), {"stride": 2, "preactivate": True}),
+    ((8, 8, 16), {"filters": 8, "out_filters": 16}, (8, 8, 16)),
+    ((8, 6, 12), {"filters": 8, "out_filters": 20}, (8, 8, 20), {"stride": 2}),
+    ((7, 6, 8), {"filters": 4, "out_filters": 12}, (4, 4, 12), {"preactivate": False}),
+    ((6, 7, 8), {"filters": 4, "out_filters": 8}, (4, 4, 8), {"stride": 2, "preactivate": True}),
 ]
 
 
-def check_identity_block(answer):
+def check_identity_block(answer, *, cases=IDENTITY_CASES):
     """Check `block(x, filters)`: the v1 block for an input that already has `filters` channels."""
     return _check(
         answer,
         RESIDUAL,
         RESIDUAL_MISTAKES,
-        IDENTITY_CASES,
+        cases,
         "Right: with random weights it equals ReLU(x + branch(x)) for two shapes.",
     )
 
 
-def check_residual_block(answer):
+def check_residual_block(answer, *, cases=RESIDUAL_CASES):
     """Check `block(x, filters, stride=1)`: the v1 block with a projection where the shape changes."""
     return _check(
         answer,
         RESIDUAL,
         RESIDUAL_MISTAKES,
-        RESIDUAL_CASES,
+        cases,
         "Right: the shortcut is the identity where the shapes agree, and a 1×1 convolution where they do not.",
     )
 
 
-def check_relu_position(answer):
+def check_relu_position(answer, *, cases=IDENTITY_CASES):
     """Check `mended_block(x, filters)`: the v1 block again, mended of a ReLU before its addition."""
     return _check(
         answer,
         RESIDUAL,
         RESIDUAL_MISTAKES,
-        IDENTITY_CASES,
+        cases,
         "Right: the ReLU sees the sum, and the branch can add and take away.",
     )
 
 
-def check_bottleneck(answer):
+def check_bottleneck(answer, *, cases=BOTTLENECK_CASES):
     """Check `bottleneck(x, filters, out_filters, stride=1, preactivate=True)`: the article's v2 block."""
     return _check(
         answer,
         BOTTLENECK,
         BOTTLENECK_MISTAKES,
-        BOTTLENECK_CASES,
+        cases,
         "Right: with random weights it equals shortcut(x) + branch(x), with and without the first BN-ReLU.",
     )
 
 
 def _check(answer, recipe, mistakes, cases, success):
+    asked = [Case(*case) for case in cases]
+
     @networks.undisturbed()
     def verify():
-        runs = [_run(answer, case) for case in cases]
-        misshaped = _misshaped(runs, cases)
+        runs = [_run(answer, case) for case in asked]
+        misshaped = _misshaped(runs, asked)
         if networks.compare(runs, imitate, recipe, mistakes, shown=f"{misshaped[0]}: " if misshaped else ""):
             return success
         if misshaped:
             wrong(f"{misshaped[0]}.", misshaped[1])
-        return _diagnose_order(runs, cases, recipe)
+        return _diagnose_order(runs, asked, recipe)
 
     return run(answer, verify)
 

@@ -31,14 +31,14 @@ class Recipe:
 class Exercise:
     """What the exercises on one kind of network share.
 
-    A block has `layers` layers, so that the depth is 3 × layers × n + 2; `larger` is the n of the network of depth
-    20. `other_depth` fits the other network's rule, and not this one's.
+    A block has `layers` layers, so that the depth is 3 × layers × n + 2. A case is the n, the images' channels and
+    the classes of a network, the larger one first. `other_depth` fits the other network's rule, not this one's.
     """
 
     recipe: Recipe
     mistakes: list
     layers: int
-    larger: int
+    cases: tuple[tuple[int, int, int], ...]
     wrong_depths: tuple[int, ...]
     other_depth: int
 
@@ -215,37 +215,51 @@ V2_MISTAKES = [
     *_in_blocks(V2, blocks.BOTTLENECK_MISTAKES),
 ]
 
-RESNET_V1 = Exercise(V1, V1_MISTAKES, layers=2, larger=3, wrong_depths=(10, 11), other_depth=11)
-RESNET_V2 = Exercise(V2, V2_MISTAKES, layers=3, larger=2, wrong_depths=(12, 14), other_depth=14)
+RESNET_V1 = Exercise(
+    V1, V1_MISTAKES, layers=2, cases=((3, 3, 10), (1, 1, 7)), wrong_depths=(10, 11), other_depth=11
+)
+RESNET_V2 = Exercise(
+    V2, V2_MISTAKES, layers=3, cases=((2, 3, 10), (1, 1, 7)), wrong_depths=(12, 14), other_depth=14
+)
 
 
-def check_resnet_v1(answer):
+def check_resnet_v1(answer, *, cases=None, wrong_depths=None):
     """Check `build(input_shape, depth, num_classes=10)`: the article's ResNet v1, of depth 6n + 2."""
-    return _check(answer, RESNET_V1, "Right: at depth 20 it has {parameters:,} parameters{remark}.")
+    return _check(answer, _asking(RESNET_V1, cases, wrong_depths), COUNTED)
 
 
-def check_stride_position(answer):
+def check_stride_position(answer, *, cases=None, wrong_depths=None):
     """Check the builder of ResNet v1 again, mended of a stride in the wrong blocks."""
-    return _check(
-        answer, RESNET_V1, "Right: the maps are 32×32, 16×16 and 8×8, for {mega:.1f} million multiply-adds."
-    )
+    success = "Right: the maps are 32×32, 16×16 and 8×8, for {mega:.1f} million multiply-adds."
+    return _check(answer, _asking(RESNET_V1, cases, wrong_depths), success)
 
 
-def check_resnet_v2(answer):
+def check_resnet_v2(answer, *, cases=None, wrong_depths=None):
     """Check `build(input_shape, depth, num_classes=10)`: the article's ResNet v2, of depth 9n + 2."""
-    return _check(answer, RESNET_V2, "Right: at depth 20 it has {parameters:,} parameters{remark}.")
+    return _check(answer, _asking(RESNET_V2, cases, wrong_depths), COUNTED)
 
 
-def check_projection(answer):
+def check_projection(answer, *, cases=None, wrong_depths=None):
     """Check the builder of ResNet v2 again, mended of a first block that cannot add."""
-    return _check(answer, RESNET_V2, "Right: one projection in each stage, where the number of channels changes.")
+    success = "Right: one projection in each stage, where the number of channels changes."
+    return _check(answer, _asking(RESNET_V2, cases, wrong_depths), success)
+
+
+COUNTED = "Right: at depth {depth} it has {parameters:,} parameters{remark}."
+
+
+def _asking(exercise, cases, wrong_depths):
+    """Return the exercise with other cases or wrong depths where they are given."""
+    return replace(exercise, cases=cases or exercise.cases, wrong_depths=wrong_depths or exercise.wrong_depths)
 
 
 def _check(answer, exercise, success):
     @networks.undisturbed()
     def verify():
-        large = _run(answer, exercise, exercise.larger, (SIZE, SIZE, 3), classes=10)
-        small = _run(answer, exercise, 1, (SIZE, SIZE, 1), classes=7)
+        large, small = (
+            _run(answer, exercise, n, (SIZE, SIZE, channels), classes=classes)
+            for n, channels, classes in exercise.cases
+        )
         if not networks.compare([small, large], imitate, exercise.recipe, exercise.mistakes):
             _diagnose(small, large, exercise)
         for depth in exercise.wrong_depths:
@@ -253,7 +267,10 @@ def _check(answer, exercise, success):
         parameters = sum(math.prod(w.shape) for recorded in large.calls for w in recorded.layer.weights)
         without = any(recorded.kind == "conv" and not recorded.layer.use_bias for recorded in large.calls)
         remark = ", as its convolutions have no biases (the article's have)" if without else ""
-        return success.format(parameters=parameters, remark=remark, mega=_multiply_adds(large.calls) / 1e6)
+        depth = exercise.depth(exercise.cases[0][0])
+        return success.format(
+            depth=depth, parameters=parameters, remark=remark, mega=_multiply_adds(large.calls) / 1e6
+        )
 
     return run(answer, verify)
 

@@ -11,14 +11,26 @@ from resnet_edu.checks.answers import TooSlowError, run, wrong
 from resnet_edu.checks.comparing import Call, as_number, ask, diagnose, diagnose_pairs, pair, tell_count
 from resnet_edu.models import STAGE_FILTERS
 
-V2_20_PARAMETERS = 574_090  # the article's ResNet v2 of depth 20, for 32×32×3 images and 10 classes
+
+def v2_parameters(depth):
+    """Count what the article's ResNet v2 of `depth` layers has, for 32×32×3 images and 10 classes."""
+    n, total, channels = (depth - 2) // 9, 9 * 3 * 16 + 5 * 16, 16
+    for stage, (inner, outer) in enumerate(((16, 64), (64, 128), (128, 256))):
+        for number in range(n):
+            first_norm = 4 * channels if stage or number else 0  # the very first block has none
+            total += (
+                first_norm + (channels + 1) * inner + 8 * inner + (9 * inner + 1) * inner + (inner + 1) * outer
+            )
+            total += (channels + 1) * outer if number == 0 else 0
+            channels = outer
+    return total + 4 * channels + (channels + 1) * 10
 
 
-def check_conv_cost(answer):
+def check_conv_cost(answer, *, seed=None):
     """Check `conv_cost(height, width, channels_in, filters, kernel=3, stride=1, bias=True)`: a pair of counts."""
 
     def verify():
-        calls = _conv_calls()
+        calls = _conv_calls(seed)
         diagnose_pairs(
             ask(answer, "conv_cost", calls, pair),
             "conv_cost",
@@ -43,9 +55,9 @@ def check_conv_cost(answer):
     )
 
 
-def _conv_calls():
+def _conv_calls(seed):
     """Calls with every option at least once by default, and with sizes that a stride does not divide."""
-    rng = np.random.default_rng()
+    rng = np.random.default_rng(seed)
 
     def draw(*ranges):
         return [int(rng.integers(low, high)) for low, high in ranges]
@@ -222,12 +234,12 @@ def _valid(side, c):
     return (side - c["kernel"]) // c["stride"] + 1
 
 
-def check_count_parameters(answer):
+def check_count_parameters(answer, *, cases=None):
     """Check `count_parameters(depth)`: the parameters of the article's v1 for 32×32×3 images, 10 classes."""
 
     def verify():
         # Three points for a straight line, and small networks: an answer may build them to count.
-        depths = (20, 8, 6 * int(np.random.default_rng().integers(5, 9)) + 2)
+        depths = cases or (20, 8, 6 * int(np.random.default_rng().integers(5, 9)) + 2)
         calls = [Call(depth) for depth in depths]
         try:
             got = ask(answer, "count_parameters", calls)
@@ -363,8 +375,9 @@ def _count_mistakes():
     return singles + pairs
 
 
-def check_fair_depth(answer):
-    """Check the depth of the article's ResNet v1 that has nearly as many parameters as its ResNet v2-20."""
+def check_fair_depth(answer, *, v2_depth=20):
+    """Check the depth of the article's ResNet v1 that has nearly as many parameters as its ResNet v2."""
+    wanted = v2_parameters(v2_depth)
 
     def verify():
         if callable(answer):
@@ -374,26 +387,34 @@ def check_fair_depth(answer):
             wrong(f"the answer is of the type {type(answer).__name__}, not a number.", "Give one whole number.")
         if depth == 6:
             wrong("6 is n, not the depth.", "The depth is 6n + 2.")
-        if depth == V2_20_PARAMETERS:
-            wrong("that is the number of parameters of v2-20.", "Which depth of v1 comes nearest to it?")
+        if depth == wanted:
+            wrong(f"that is the number of parameters of v2-{v2_depth}.", "Which depth of v1 comes nearest to it?")
         if depth < 8 or (depth - 2) % 6 != 0:
             wrong(f"v1 cannot have the depth {depth:g}.", "Its depth is 6n + 2: 8, 14, 20, …")
-        _diagnose_fair_depth(int(depth))
+        _diagnose_fair_depth(int(depth), v2_depth)
+        count = v1_parameters(int(depth))
         return (
-            f"Right: v1-38 has {v1_parameters(38):,} parameters, 1 % fewer than v2-20 with {V2_20_PARAMETERS:,}."
+            f"Right: v1-{depth:g} has {count:,} parameters, {100 * abs(1 - count / wanted):.0f} % "
+            f"{'fewer' if count < wanted else 'more'} than v2-{v2_depth} with {wanted:,}."
         )
 
     return run(answer, verify)
 
 
-def _diagnose_fair_depth(depth):
-    count = v1_parameters(depth)
-    shown = f"v1-{depth} has {count:,} parameters, v2-20 has {V2_20_PARAMETERS:,}"
-    if depth == 20:
+def fair_depth(v2_depth):
+    """Return the depth of the article's ResNet v1 that comes nearest to its ResNet v2 in parameters."""
+    wanted = v2_parameters(v2_depth)
+    return min(range(8, 1200, 6), key=lambda depth: abs(v1_parameters(depth) - wanted))
+
+
+def _diagnose_fair_depth(depth, v2_depth):
+    count, right = v1_parameters(depth), fair_depth(v2_depth)
+    shown = f"v1-{depth} has {count:,} parameters, v2-{v2_depth} has {v2_parameters(v2_depth):,}"
+    if depth == v2_depth:
         wrong(f"{shown}: equal in depth, far from equal in size.", "Fair here means as many parameters.")
-    if depth in (32, 44):
+    if abs(depth - right) == 6:
         wrong(f"{shown}: near, but another depth comes nearer.", "Compare the differences of its neighbours too.")
-    if depth < 38:
+    if depth < right:
         wrong(f"{shown}: v1 is too small.", "Each n adds three blocks. How many parameters are those?")
-    if depth > 38:
+    if depth > right:
         wrong(f"{shown}: v1 is too large.", "Each n adds three blocks. How many parameters are those?")

@@ -22,14 +22,14 @@ from resnet_edu.checks.comparing import (
 VERDICTS = ("degradation", "overfitting", "none")
 
 
-def check_verdict(answer):
+def check_verdict(answer, *, seed=None):
     """Check `verdict(shallow, deep)`: what the training and test errors say about the deeper of two networks."""
 
     def verify():
         compare(
             answer,
             "verdict",
-            _verdict_calls(),
+            _verdict_calls(seed),
             read=_verdict_word,
             right=_verdict,
             mistakes=VERDICT_MISTAKES,
@@ -44,9 +44,9 @@ def check_verdict(answer):
     return run(answer, verify, hint='Each argument is a dict: shallow["train"] and shallow["test"] are errors.')
 
 
-def _verdict_calls():
+def _verdict_calls(seed):
     """Every order of two training and two test errors, the test errors above the training errors or below."""
-    rng = np.random.default_rng()
+    rng = np.random.default_rng(seed)
     signs = [(1, 1), (-1, 1), (-1, -1), (1, -1), (0, 1), (0, -1), (1, 0), (-1, 0), (0, 0)]
     calls = []
     for gap_sign, (train_sign, test_sign) in itertools.product((1, -1), signs):
@@ -138,12 +138,12 @@ VERDICT_MISTAKES = [
 ]
 
 
-def check_identity_kernel(answer):
+def check_identity_kernel(answer, *, cases=None, seed=None):
     """Check `identity_kernel(channels)` by convolving random images with it."""
 
     def verify():
-        rng = np.random.default_rng()
-        channels = (4, 1, 2, 3, int(rng.integers(5, 9)))
+        rng = np.random.default_rng(seed)
+        channels = cases or (4, 1, 2, 3, int(rng.integers(5, 9)))
         images = {count: rng.normal(size=(2, 5, 6, count)) for count in channels}
         calls = [Call(count) for count in channels]
         kernels = ask(answer, "identity_kernel", calls, array)
@@ -297,12 +297,18 @@ def _one_pixel_of(count):
     return matrix
 
 
-def check_trend_and_level(answer):
-    """Check `trend_and_level(norms)`: the factor per layer on the way back, and the norms' geometric mean."""
+def check_trend_and_level(answer, *, cases=(5, 4, 7, 2), seed=None):
+    """Check `trend_and_level(norms)`: the factor per layer on the way back, and the norms' geometric mean.
+
+    The four cases are how many norms there are.
+    """
 
     def verify():
-        rng = np.random.default_rng()
-        calls = [Call(kind(_draw_norms(rng, *ends))) for kind, *ends in MODERATE_NORMS]
+        rng = np.random.default_rng(seed)
+        calls = [
+            Call(kind(_draw_norms(rng, *ends, count)))
+            for (kind, *ends), count in zip(MODERATE_NORMS, cases, strict=True)
+        ]
         _diagnose_trend(ask(answer, "trend_and_level", calls, pair), calls)
         _check_extreme_norms(answer, rng)
         return "Right, also for 55 norms whose product is too small or too large for a floating-point number."
@@ -310,8 +316,8 @@ def check_trend_and_level(answer):
     return run(answer, verify, hint="norms may be a list, a tuple or an array; np.asarray makes an array of each.")
 
 
-# The type that the answer gets, the first and the last norm, and how many there are.
-MODERATE_NORMS = [(list, 0.04, 3.0, 5), (tuple, 2.0, 0.1, 4), (np.array, 0.2, 5.0, 7), (list, 0.5, 2.0, 2)]
+# The type that the answer gets, the first and the last norm (and how many there are, where no case says it).
+MODERATE_NORMS = [(list, 0.04, 3.0), (tuple, 2.0, 0.1), (np.array, 0.2, 5.0), (list, 0.5, 2.0)]
 EXTREME_NORMS = [(list, 1e-13, 1e-11, 55), (np.array, 1e11, 1e9, 55), (tuple, 1e-30, 1e-29, 20)]
 
 
@@ -501,15 +507,15 @@ def _check_extreme_norms(answer, rng):
         _diagnose_trend(got, calls)
 
 
-def check_effect(answer):
+def check_effect(answer, *, cases=None, seed=None):
     """Check `effect(rows, factor)`: the mean difference in accuracy that a factor makes in matched pairs."""
 
     def verify():
-        rng = np.random.default_rng()
+        rng = np.random.default_rng(seed)
         compare(
             answer,
             "effect",
-            [_effect_call(rng, *counted) for counted in EFFECT_TABLES],
+            [_effect_call(rng, *counted) for counted in cases or EFFECT_TABLES],
             right=lambda rows, factor: statistics.mean(_differences(rows, factor)),
             mistakes=EFFECT_MISTAKES,
             close=close_numbers(1e-5, floor=2e-6),

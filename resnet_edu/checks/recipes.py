@@ -18,16 +18,16 @@ def article_schedule(epoch):
     return 1e-3
 
 
-def check_hold_out(answer):
+def check_hold_out(answer, *, cases=((2000, False), (2000, True), (2500, False)), seed=0):
     """Exercise "Keep images back": `hold_out(images, labels)` returns what to train on and what to validate on.
 
     Any random or stratified tenth is right, however it is drawn.
     """
 
     def verify():
-        rng = np.random.default_rng(0)
+        rng = np.random.default_rng(seed)
         # So many that a random tenth has all classes.
-        for count, is_sorted in [(2000, False), (2000, True), (2500, False)]:
+        for count, is_sorted in cases:
             labels = np.arange(count) % 10
             labels = np.sort(labels) if is_sorted else rng.permutation(labels)
             # The first pixels hold the image's own number, so that each can be found again.
@@ -94,9 +94,13 @@ def _check_parts(parts, labels, is_sorted):
         )
 
 
-def check_monitor(answer):
-    """Exercise "The right name": the figure that ModelCheckpoint must watch."""
+def check_monitor(answer, *, metric="accuracy"):
+    """Exercise "The right name": the figure that ModelCheckpoint must watch, by the name of the metric."""
     told = {
+        metric: (
+            f"that is the {metric} on the training images, which also grows when the network overfits.",
+            "Which figure comes from the images that were kept back?",
+        ),
         "val_acc": (
             "that is the article's name: no metric is called so any more.",
             "Print the keys of the history.",
@@ -104,10 +108,6 @@ def check_monitor(answer):
         "acc": (
             "no metric is called so, and it would be that of the training images.",
             "Which images were kept back?",
-        ),
-        "accuracy": (
-            "that is the accuracy on the training images, which also grows when the network overfits.",
-            "Which figure comes from the images that were kept back?",
         ),
         "val_loss": (
             "that figure exists, but the article keeps the epoch of the best accuracy, which often is another one "
@@ -125,7 +125,7 @@ def check_monitor(answer):
         if not isinstance(answer, str):
             wrong("the answer is no text.", 'Give a name in quotes, such as "loss".')
         name = answer.strip()
-        if name != "val_accuracy":
+        if name != f"val_{metric}":
             wrong(
                 *told.get(name, (f"the history has no figure called {name!r}.", "Print the keys of the history."))
             )
@@ -134,11 +134,11 @@ def check_monitor(answer):
     return run(answer, verify)
 
 
-def check_reduced_rate(answer):
+def check_reduced_rate(answer, *, epochs=(0, 80, 81, 130, 161, 199), reductions=(0, 1, 2, 7)):
     """Exercise "Serve both": `reduced_rate(epoch, reductions)` follows the schedule and the reducer, both."""
 
     def verify():
-        calls = [Call(epoch, reductions) for epoch in (0, 80, 81, 130, 161, 199) for reductions in (0, 1, 2, 7)]
+        calls = [Call(epoch, count) for epoch in epochs for count in reductions]
         compare(
             answer,
             "reduced_rate",
@@ -200,14 +200,14 @@ RATE_MISTAKES = [
 ]
 
 
-def check_l2_factor(answer):
+def check_l2_factor(answer, *, cases=(1e-4, 5e-4, 2e-2, 1.0)):
     """Exercise "Weight decay": `l2_factor(weight_decay)` is the factor for Keras' `L2` that has this decay."""
 
     def verify():
         compare(
             answer,
             "l2_factor",
-            [Call(decay) for decay in (1e-4, 5e-4, 2e-2, 1.0)],
+            [Call(decay) for decay in cases],
             right=lambda decay: decay / 2,
             mistakes=[
                 (
@@ -249,13 +249,13 @@ def check_l2_factor(answer):
     return run(answer, verify)
 
 
-def check_crop_and_flip(answer):
+def check_crop_and_flip(answer, *, cases=((5, 6, 6, 1), (8, 5, 7, 3)), seed=0):
     """Exercise "Crops without the generator": `crop_and_flip(images, tops, lefts, flips)`."""
 
     def verify():
-        rng = np.random.default_rng(0)
+        rng = np.random.default_rng(seed)
         calls = []
-        for count, height, width, channels in [(5, 6, 6, 1), (8, 5, 7, 3)]:
+        for count, height, width, channels in cases:
             images = rng.integers(1, 255, (count, height, width, channels)).astype("float32")
             tops, lefts = rng.integers(0, 9, (2, count))
             tops[:3], lefts[:3] = (4, 0, 8), (4, 8, 1)

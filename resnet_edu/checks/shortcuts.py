@@ -8,14 +8,14 @@ from resnet_edu.checks.answers import run
 from resnet_edu.checks.comparing import Call, array, close_arrays, close_numbers, compare
 
 
-def check_padding_shortcut(answer):
+def check_padding_shortcut(answer, *, cases=None, seed=None):
     """Check `padding_shortcut(x, filters, stride)`: every stride-th pixel, and zeros as the new channels."""
 
     def verify():
         compare(
             answer,
             "padding_shortcut",
-            _padding_calls(),
+            _padding_calls(cases or PADDING_CASES, seed),
             read=array,
             right=_padded,
             mistakes=PADDING_MISTAKES,
@@ -34,16 +34,20 @@ def check_padding_shortcut(answer):
     )
 
 
-def _padding_calls():
-    rng = np.random.default_rng()
+# The shape of x, filters and stride.
+PADDING_CASES = (
+    ((2, 6, 8, 3), 8, 2),
+    ((1, 7, 5, 4), 6, 2),
+    ((3, 4, 5, 2), 5, 1),
+    ((2, 5, 4, 3), 3, 1),
+    ((2, 8, 11, 1), 4, 3),
+)
+
+
+def _padding_calls(cases, seed):
+    rng = np.random.default_rng(seed)
     calls = []
-    for shape, filters, stride in (
-        ((2, 6, 8, 3), 8, 2),
-        ((1, 7, 5, 4), 6, 2),
-        ((3, 4, 5, 2), 5, 1),
-        ((2, 5, 4, 3), 3, 1),
-        ((2, 8, 11, 1), 4, 3),
-    ):
+    for shape, filters, stride in cases:
         x = rng.normal(size=shape).astype("float32")
         calls.append(Call(x, filters, stride, shown=f"(x, {filters}, {stride}) for x of shape {shape}"))
     return calls
@@ -172,15 +176,15 @@ PADDING_MISTAKES = [
 ]
 
 
-def check_gate_bias(answer):
+def check_gate_bias(answer, *, cases=(0.5, 0.01, 0.95), seed=None):
     """Check `gate_bias(share)`: the bias with which a highway gate lets `share` of its branch through."""
 
     def verify():
-        drawn = np.random.default_rng().uniform(0.15, 0.45, size=2).round(3).tolist()
+        drawn = np.random.default_rng(seed).uniform(0.15, 0.45, size=2).round(3).tolist()
         compare(
             answer,
             "gate_bias",
-            [Call(share) for share in (drawn[0], round(1 - drawn[1], 3), 0.5, 0.01, 0.95)],
+            [Call(share) for share in (drawn[0], round(1 - drawn[1], 3), *cases)],
             right=lambda share: math.log(share / (1 - share)),
             mistakes=GATE_MISTAKES,
             close=close_numbers(1e-4, floor=1e-4),  # solving it by bisection is right too
@@ -237,17 +241,17 @@ GATE_MISTAKES = [
 ]
 
 
-def check_passed_on(answer):
+def check_passed_on(answer, *, cases=((0.5, 1), (1.0, 54), (0.9, 54), (2, 10)), seed=None):
     """Check `passed_on(scale, blocks)`: the factor of a gradient along the pure shortcut path."""
 
     def verify():
-        rng = np.random.default_rng()
+        rng = np.random.default_rng(seed)
         below, above = round(float(rng.uniform(0.6, 0.95)), 3), round(float(rng.uniform(1.05, 1.3)), 3)
         few = int(rng.integers(3, 8))
         compare(
             answer,
             "passed_on",
-            [Call(below, few), Call(above, few + 3), Call(0.5, 1), Call(1.0, 54), Call(0.9, 54), Call(2, 10)],
+            [Call(*case) for case in ((below, few), (above, few + 3), *cases)],
             right=lambda scale, blocks: scale**blocks,
             mistakes=PASSED_ON_MISTAKES,
             close=close_numbers(1e-4, floor=0),

@@ -4,7 +4,7 @@ from resnet_edu.checks.answers import run
 from resnet_edu.checks.comparing import Call, compare
 
 
-def check_depth(answer):
+def check_depth(answer, *, cases=(1, 3, 9, 18)):
     """Check `depth(n)`: the number of layers of a network with n two-layer blocks in each of three stages."""
     mistakes = [
         (lambda n: 6 * n, "only the layers inside the blocks were counted.", "Add the first and the last layer."),
@@ -17,7 +17,7 @@ def check_depth(answer):
         compare(
             answer,
             "depth",
-            [Call(each) for each in (1, 3, 9, 18)],
+            [Call(each) for each in cases],
             right=lambda n: 6 * n + 2,
             mistakes=mistakes,
             hint="3 stages × n blocks × 2 layers, and 2 layers more.",

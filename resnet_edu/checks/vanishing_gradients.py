@@ -9,7 +9,7 @@ from resnet_edu.checks.answers import call, run, time_limit, wrong
 from resnet_edu.checks.comparing import Call, close_numbers, compare
 
 
-def check_shrink_factor(answer):
+def check_shrink_factor(answer, *, cases=(1, 2, 3, 10, 40)):
     """Check `shrink_factor(depth)`: a bound on what `depth` sigmoids in a row can pass on of a gradient."""
     mistakes = [
         (
@@ -40,7 +40,7 @@ def check_shrink_factor(answer):
         compare(
             answer,
             "shrink_factor",
-            [Call(each) for each in (1, 2, 3, 10, 40)],
+            [Call(each) for each in cases],
             right=lambda depth: 0.25**depth,
             mistakes=mistakes,
             close=close_numbers(floor=0),
@@ -51,7 +51,7 @@ def check_shrink_factor(answer):
     return run(answer, verify)
 
 
-def check_he_stddev(answer):
+def check_he_stddev(answer, *, cases=((3, 3, 16, 48), (3, 3, 16, 16), (1, 1, 64, 10), (7, 5, 3, 64))):
     """Check `he_stddev(kernel_shape)` for kernels `(height, width, channels in, channels out)`."""
     mistakes = [
         (lambda s: 2 / math.prod(s[:3]), "that is the variance.", "The standard deviation is its square root."),
@@ -101,7 +101,7 @@ def check_he_stddev(answer):
         compare(
             answer,
             "he_stddev",
-            [Call(each) for each in ((3, 3, 16, 48), (3, 3, 16, 16), (1, 1, 64, 10), (7, 5, 3, 64))],
+            [Call(each) for each in cases],
             right=lambda s: math.sqrt(2 / math.prod(s[:3])),
             mistakes=mistakes,
             hint="Count the values that one output sums over (fan-in), then take √(2 / fan-in).",
@@ -111,12 +111,12 @@ def check_he_stddev(answer):
     return run(answer, verify)
 
 
-def check_backward_norms(answer):
-    """Check `backward_norms(weights, x)` against central finite differences, on chains it has not seen."""
+def check_backward_norms(answer, *, cases=((3, 4), (1, 3), (6, 5)), seed=None):
+    """Check `backward_norms(weights, x)` against central finite differences; cases are `(depth, width)`."""
 
     def verify():
-        rng = np.random.default_rng()
-        for depth, width in ((3, 4), (1, 3), (6, 5)):
+        rng = np.random.default_rng(seed)
+        for depth, width in cases:
             weights = [rng.normal(size=(width, width)) for _ in range(depth)]
             x = rng.normal(size=width)
             got = call(answer, [weight.copy() for weight in weights], x.copy())
@@ -132,13 +132,18 @@ def check_backward_norms(answer):
                     "Return one norm for each weight matrix, that of the first layer first.",
                 )
             _diagnose_norms(got, _finite_difference_norms(weights, x), weights, x)
-        return "Right: equal to finite differences for chains of 1, 3 and 6 layers."
+        *others, longest = sorted({depth for depth, _ in cases})
+        shown = f"{', '.join(map(str, others))} and {longest}"
+        return f"Right: equal to finite differences for chains of {shown} layers."
 
     return run(answer, verify)
 
 
-def check_rescue(answer):
-    """Check the setting that shall rescue a plain 56-layer network without batch normalization."""
+def check_rescue(answer, *, depth=56, activation=None, seeds=(101, 102)):
+    """Check the setting that shall rescue a plain network without batch normalization.
+
+    Where an `activation` is named, the answer must keep it.
+    """
 
     def verify():
         form = 'Write it like {"activation": "relu", "initializer": "he_normal"}.'
@@ -147,12 +152,14 @@ def check_rescue(answer):
         unknown = ", ".join(sorted(map(str, set(answer) - {"activation", "initializer"})))
         if unknown:
             wrong(f"the setting has the key {unknown}.", f"Only activation and initializer may change. {form}")
+        if activation and answer.get("activation", activation) != activation:
+            wrong(f"the activation is no longer {activation}.", "Here only the initializer may change.")
         x, y = _digits_batch()
-        for seed in (101, 102):
+        for seed in seeds:
             with time_limit(30):  # a first call also compiles
-                norms = gradients.fresh_gradient_norms(x, y, depth=56, batch_norm=False, seed=seed, **answer)
+                norms = gradients.fresh_gradient_norms(x, y, depth=depth, batch_norm=False, seed=seed, **answer)
             _diagnose_level(np.array(list(gradients.select_convolutions(norms).values())))
-        return "Right: for two draws that you have not seen, all 55 norms lie between 0.001 and 1000."
+        return f"Right: for two draws that you have not seen, all {depth - 1} norms lie between 0.001 and 1000."
 
     return run(answer, verify, hint="Check the spelling of the activation and the initializer.")
 
