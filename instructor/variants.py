@@ -106,6 +106,14 @@ def _effects(rng):
     return [*tables, ("good_init", 0.2, *[int(count) for count in rng.permuted([7, 5, 3])])]
 
 
+def _vggs(rng):
+    """Two networks with another number of stages, filters and convolutions than the published ones."""
+    return [
+        tuple((8 * _one(rng, range(3, 40)), _one(rng, range(1, 4))) for _ in range(stages))
+        for stages in _some(rng, (3, 4, 6), 2)
+    ]
+
+
 VARIANTS = {
     "check_depth": lambda rng: {"cases": _some(rng, range(4, 60), 4)},
     "check_shrink_factor": lambda rng: {"cases": [*_some(rng, range(4, 9), 2), *_some(rng, range(11, 39), 2)]},
@@ -155,6 +163,37 @@ VARIANTS = {
     "check_l2_factor": lambda rng: {"cases": [digit * 1e-4 for digit in _some(rng, (2, 3, 4, 6, 7, 8), 3)]},
     "check_crop_and_flip": lambda rng: {
         "cases": [(6, 7, 7, 1), (_one(rng, (7, 9)), *_some(rng, (4, 6, 8, 9), 2), 3)],
+        "seed": _seed(rng),
+    },
+    "check_accuracy_without": lambda rng: {"depth": _one(rng, (20, 26)), "seed": _seed(rng)},
+    "check_path_share": lambda rng: {
+        "cases": [(_one(rng, range(44, 53)), 4, 15), (7, 3, 3), (13, 0, 13), (_one(rng, range(8, 12)), 0, 2)],
+        "seed": _seed(rng),
+    },
+    "check_branch_scale": lambda rng: {
+        "cases": [(1, 3.0), (_one(rng, range(41, 70)), 4.0), (2, 9.0), (80, 2.5)],
+        "seed": _seed(rng),
+    },
+    "check_autocorrelation": lambda rng: {
+        "lags": [_one(rng, (2, 3)), *_some(rng, range(15, 29), 2)],
+        "seed": _seed(rng),
+    },
+    "check_filter_normalize": lambda rng: {
+        "shapes": [(5, 5, *_some(rng, (2, 3, 5, 7), 2)), (1, 1, *_some(rng, (4, 6, 8), 2)), (9, 4)],
+        "seed": _seed(rng),
+    },
+    "check_vgg_cost": lambda rng: {"cases": _vggs(rng), "seed": _seed(rng)},
+    "check_count_layers": lambda rng: {
+        "cases": [
+            (tuple(_some(rng, range(2, 30), 5)), 2),
+            (tuple(_some(rng, range(2, 9), 3)), 4),
+            ((3, 4, 23, 3), 3),
+        ],
+        "seed": _seed(rng),
+    },
+    "check_fold_bias": lambda rng: {"sizes": _some(rng, range(6, 60), 2), "seed": _seed(rng)},
+    "check_bottleneck_weights": lambda rng: {
+        "cases": [(128, _one(rng, (24, 40, 48))), (320, 96, _one(rng, (4, 8, 16))), (640, 160, 5)],
         "seed": _seed(rng),
     },
 }

@@ -189,7 +189,8 @@ def explore_stages():
 
     picture, _ = _live_picture(controls, draw, height="330px")
     rows = [ipywidgets.HBox(pair, layout=WRAP) for pair in sliders]
-    return Panel([*rows, controls["bottleneck"], picture], "a network's costs by its blocks in each stage")
+    rows.append(ipywidgets.HBox([controls["bottleneck"]], layout=WRAP))
+    return Panel([*rows, picture], "a network's costs by its blocks in each stage")
 
 
 def _live_picture(controls, draw, *, height):

@@ -9,18 +9,23 @@ from resnet_edu.checks.answers import run
 from resnet_edu.checks.comparing import Call, array, close_arrays, compare, tell_count
 
 VGG_SIDE, VGG_CLASSES, VGG_DENSE = 224, 1000, 4096
+# Filters and convolutions of each stage of VGG-19 and VGG-11.
+VGGS = (
+    ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4)),
+    ((64, 1), (128, 1), (256, 2), (512, 2), (512, 2)),
+)
 
 
-def check_count_layers(answer):
+def check_count_layers(answer, *, cases=(((3, 8, 36, 3), 3), ((2, 2, 2, 2), 2), ((5, 4, 7), 2)), seed=None):
     """Check `count_layers(blocks, layers_per_block)`: the depth of a network with so many blocks in each stage."""
 
     def verify():
-        rng = np.random.default_rng()
+        rng = np.random.default_rng(seed)
         drawn = [int(count) for count in rng.integers(1, 12, size=4)]
         compare(
             answer,
             "count_layers",
-            [Call((3, 8, 36, 3), 3), Call((2, 2, 2, 2), 2), Call(tuple(drawn), 3), Call((5, 4, 7), 2)],
+            [Call(*case) for case in (*cases, (tuple(drawn), 3))],
             right=lambda blocks, layers: sum(blocks) * layers + 2,
             mistakes=LAYER_MISTAKES,
             tell=tell_count,
@@ -73,20 +78,16 @@ LAYER_MISTAKES = [
 ]
 
 
-def check_vgg_cost(answer):
+def check_vgg_cost(answer, *, cases=VGGS, seed=None):
     """Check `vgg_cost(stages)`: the multiply-adds of a VGG network for 224×224 pixels."""
 
     def verify():
-        rng = np.random.default_rng()
+        rng = np.random.default_rng(seed)
         drawn = [(int(rng.integers(3, 20)) * 8, int(rng.integers(1, 5))) for _ in range(5)]
         compare(
             answer,
             "vgg_cost",
-            [
-                Call([(64, 2), (128, 2), (256, 4), (512, 4), (512, 4)], shown="(VGG-19's stages)"),
-                Call([(64, 1), (128, 1), (256, 2), (512, 2), (512, 2)], shown="(VGG-11's stages)"),
-                Call(drawn),
-            ],
+            [Call(list(stages)) for stages in (*cases, drawn)],
             right=_vgg_cost(),
             mistakes=VGG_MISTAKES,
             tell=tell_count,
@@ -164,14 +165,14 @@ VGG_MISTAKES = [
 ]
 
 
-def check_fold_bias(answer):
+def check_fold_bias(answer, *, sizes=(5, 64), seed=None):
     """Check `fold_bias(bias, moving_mean)`: the mean with which batch normalization does without the bias."""
 
     def verify():
-        rng = np.random.default_rng()
+        rng = np.random.default_rng(seed)
         calls = [
             Call(rng.normal(size=size), rng.normal(size=size), shown=f"(two arrays of {size} numbers)")
-            for size in (5, 64)
+            for size in sizes
         ]
         compare(
             answer,
@@ -214,21 +215,17 @@ FOLD_MISTAKES = [
 ]
 
 
-def check_bottleneck_weights(answer):
+def check_bottleneck_weights(answer, *, cases=((256, 64), (256, 128, 32), (512, 96)), seed=None):
     """Check `bottleneck_weights(channels, inner, groups=1)`: the weights of a bottleneck's three convolutions."""
 
     def verify():
-        rng = np.random.default_rng()
+        rng = np.random.default_rng(seed)
         groups = int(rng.integers(2, 9))
+        drawn = int(rng.integers(5, 20)) * 8, groups * int(rng.integers(3, 9)), groups
         compare(
             answer,
             "bottleneck_weights",
-            [
-                Call(256, 64),
-                Call(256, 128, 32),
-                Call(int(rng.integers(5, 20)) * 8, groups * int(rng.integers(3, 9)), groups),
-                Call(512, 96),
-            ],
+            [Call(*case) for case in (*cases, drawn)],
             right=_bottleneck_weights,
             mistakes=GROUP_MISTAKES,
             tell=tell_count,

@@ -10,11 +10,11 @@ from resnet_edu.checks.answers import call, run, wrong
 from resnet_edu.checks.comparing import Call, array, close_arrays, close_numbers, compare, number
 
 
-def check_accuracy_without(answer):
+def check_accuracy_without(answer, *, depth=14, seed=None):
     """Check `accuracy_without(parts, name, x, y)`: the accuracy of a network without one of its parts."""
 
     def verify():
-        parts, x, y = _network()
+        parts, x, y = _network(depth, seed)
         names = [part.name for part in parts if part.keeps_shape]
         outputs = {name: lesions.run_parts(lesions.without(parts, [name]), x).argmax(-1) for name in names}
         whole = float(np.mean(lesions.run_parts(parts, x).argmax(-1) == y))
@@ -41,10 +41,10 @@ def check_accuracy_without(answer):
 
 
 @functools.cache
-def _network():
+def _network(depth, seed):
     """A small network with random statistics, so that no part is without effect, and images with their labels."""
-    model = models.resnet_v1((8, 8, 1), 14, seed=0)
-    rng = np.random.default_rng()
+    model = models.resnet_v1((8, 8, 1), depth, seed=0)
+    rng = np.random.default_rng(seed)
     for variable in model.non_trainable_variables:
         if "moving" in variable.path:
             variable.assign(rng.uniform(0.5, 1.5, variable.shape))
@@ -55,17 +55,17 @@ def _network():
     return parts, x, y
 
 
-def check_path_share(answer):
+def check_path_share(answer, *, cases=((54, 5, 17), (5, 2, 2), (12, 0, 12), (10, 0, 3)), seed=None):
     """Check `path_share(blocks, shortest, longest)`: the share of all paths whose length is in this range."""
 
     def verify():
-        rng = np.random.default_rng()
+        rng = np.random.default_rng(seed)
         blocks = int(rng.integers(20, 40))
         low = int(rng.integers(3, 7))
         compare(
             answer,
             "path_share",
-            [Call(54, 5, 17), Call(blocks, low, blocks // 2), Call(5, 2, 2), Call(12, 0, 12), Call(10, 0, 3)],
+            [Call(*case) for case in ((blocks, low, blocks // 2), *cases)],
             right=_path_share,
             mistakes=PATH_MISTAKES,
             close=close_numbers(1e-6, floor=1e-12),
@@ -133,21 +133,16 @@ PATH_MISTAKES = [
 ]
 
 
-def check_branch_scale(answer):
+def check_branch_scale(answer, *, cases=((1, 2.0), (50, 2.0), (100, math.e), (3, 8.0)), seed=None):
     """Check `branch_scale(blocks, growth)`: the factor of each branch for this growth of the variance."""
 
     def verify():
-        rng = np.random.default_rng()
+        rng = np.random.default_rng(seed)
+        drawn = int(rng.integers(5, 40)), round(float(rng.uniform(1.5, 6)), 2)
         compare(
             answer,
             "branch_scale",
-            [
-                Call(1, 2.0),
-                Call(50, 2.0),
-                Call(int(rng.integers(5, 40)), round(float(rng.uniform(1.5, 6)), 2)),
-                Call(100, math.e),
-                Call(3, 8.0),
-            ],
+            [Call(*case) for case in (*cases, drawn)],
             right=_branch_scale,
             mistakes=SCALE_MISTAKES,
             close=close_numbers(1e-4, floor=0),
@@ -203,17 +198,18 @@ SCALE_MISTAKES = [
 ]
 
 
-def check_autocorrelation(answer):
+def check_autocorrelation(answer, *, lags=(1, 30, 22), seed=None):
     """Check `autocorrelation(values, lag)`: how well values agree with those `lag` places further on."""
 
     def verify():
-        rng = np.random.default_rng()
+        rng = np.random.default_rng(seed)
+        near, far, other = lags
         noise = rng.normal(size=300).cumsum() + rng.normal() * 20
         calls = [
-            Call(noise.copy(), 1, shown="(a random walk, 1)"),
-            Call(noise.copy(), 30, shown="(a random walk, 30)"),
-            Call(rng.normal(3, 1, size=200), 1, shown="(noise around 3, 1)"),
-            Call(np.sin(np.arange(200) / 7) + 5, 22, shown="(a sine around 5, 22)"),
+            Call(noise.copy(), near, shown=f"(a random walk, {near})"),
+            Call(noise.copy(), far, shown=f"(a random walk, {far})"),
+            Call(rng.normal(3, 1, size=200), near, shown=f"(noise around 3, {near})"),
+            Call(np.sin(np.arange(200) / 7) + 5, other, shown=f"(a sine around 5, {other})"),
         ]
         compare(
             answer,
@@ -278,18 +274,18 @@ AUTOCORRELATION_MISTAKES = [
 ]
 
 
-def check_filter_normalize(answer):
+def check_filter_normalize(answer, *, shapes=((3, 3, 4, 6), (1, 1, 5, 3), (7, 10)), seed=None):
     """Check `filter_normalize(direction, kernel)`: each filter gets the length of the kernel's."""
 
     def verify():
-        rng = np.random.default_rng()
+        rng = np.random.default_rng(seed)
         calls = [
             Call(
                 rng.normal(size=shape) * rng.uniform(0.2, 5, shape[-1]),
                 rng.normal(size=shape) * rng.uniform(0.2, 5, shape[-1]),
                 shown=f"(arrays of the shape {shape})",
             )
-            for shape in ((3, 3, 4, 6), (1, 1, 5, 3), (7, 10))
+            for shape in shapes
         ]
         compare(
             answer,
