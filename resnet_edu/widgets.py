@@ -130,7 +130,7 @@ def explore_lesions(networks, x, y):
     """Take blocks out of trained networks, or swap them, and show the accuracy that is left.
 
     `networks` is `{label: parts}`, as `lesions.dissect` gives them, `x` and `y` are images as the networks take
-    them and their labels. Blocks that begin a stage change the shape and stay. Returns the widget.
+    them and their labels. Blocks that begin a stage stay. Returns the widget.
     """
     longest = max(len(parts) - 2 for parts in networks.values())
     block, block_number = _slider_with_number("block", range(1, longest + 1), 2)

@@ -35,6 +35,8 @@ WIDGETS = {
     "03_residual_block.ipynb": "explore_shortcuts(",
     "05_resnet_v2.ipynb": "explore_gradients(",
     "06_train_cifar10.ipynb": "train_by_recipe(",
+    "07_inside_resnets.ipynb": "explore_lesions(",
+    "08_imagenet_resnets.ipynb": "explore_stages(",
 }
 
 
@@ -174,6 +176,32 @@ def test_v1_and_v2_are_compared_by_depth(widget):
     change(widget, lambda: widget.get_by_label("network").select_option("ResNet v2"), "ResNet v2, depth 20")
     move_to_depth(widget, 110)
     screenshot(widget, "widget_v2_110")
+
+
+@on_lesson(7)
+def test_blocks_are_taken_out_by_keyboard(widget):
+    picture = "img[alt*='of the images right']"
+    for name, key, says in [
+        ("how many", "ArrowRight", "ResNet-56, 2 blocks taken out"),
+        ("block", "End", "ResNet-56, 1 block taken out"),
+        ("block", "ArrowLeft", "ResNet-56, 2 blocks taken out"),
+    ]:
+        widget.get_by_role("slider", name=name).focus()
+        change(widget, lambda key=key: widget.keyboard.press(key), says, picture=picture)
+    operation, network = widget.get_by_label("operation"), widget.get_by_label("network")
+    change(widget, lambda: operation.select_option("move back"), "in another order", picture=picture)
+    change(widget, lambda: network.select_option("plain-20"), "plain-20, ", picture=picture)
+    screenshot(widget, "widget_lesions")
+
+
+@on_lesson(8)
+def test_a_network_is_designed_by_keyboard(widget):
+    picture = "img[alt*='multiply-adds']"
+    widget.get_by_role("slider", name="stage 3").focus()
+    change(widget, lambda: widget.keyboard.press("ArrowRight"), "53 layers, blocks 3-4-7-3", picture=picture)
+    kind = widget.get_by_label("blocks")
+    change(widget, lambda: kind.select_option("two 3×3"), "36 layers, blocks 3-4-7-3", picture=picture)
+    screenshot(widget, "widget_stages")
 
 
 @on_lesson(2)
