@@ -59,7 +59,7 @@ prediction_vgg = "b"  ### SOLUTION
 # %% [markdown]
 # `models.resnet_imagenet` builds the five ResNets of the paper, `models.plain_imagenet` the two plain networks. AlexNet and VGG-19 are counted layer by layer from their published tables: kernel size, channels in, filters, sides of the output.
 
-# %% tags=["nbval-check-output"]
+# %%
 import itertools
 
 from resnet_edu import costs, models
@@ -75,6 +75,7 @@ def count_table(convolutions, dense):
     return costs.Cost(sum(w + bias for w, bias, _ in weights), sum(w * size for w, _, size in weights))
 
 
+# %% tags=["nbval-check-output"]
 vgg_convolutions, before = [], 3
 for stage, (filters, convolutions) in enumerate(VGG19):
     for _ in range(convolutions):

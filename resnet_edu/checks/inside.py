@@ -3,9 +3,10 @@
 import functools
 import math
 
+import keras
 import numpy as np
 
-from resnet_edu import lesions, models
+from resnet_edu import data, lesions, models
 from resnet_edu.checks.answers import call, run, wrong
 from resnet_edu.checks.comparing import Call, array, close_arrays, close_numbers, compare, number
 
@@ -42,17 +43,22 @@ def check_accuracy_without(answer, *, depth=14, seed=None):
 
 @functools.cache
 def _network(depth, seed):
-    """A small network with random statistics, so that no part is without effect, and images with their labels."""
-    model = models.resnet_v1((8, 8, 1), depth, seed=0)
-    rng = np.random.default_rng(seed)
-    for variable in model.non_trainable_variables:
-        if "moving" in variable.path:
-            variable.assign(rng.uniform(0.5, 1.5, variable.shape))
-    x = rng.normal(size=(203, 8, 8, 1)).astype("float32")
-    parts = lesions.dissect(model)
-    # Labels that the whole network mostly gives: the accuracies are far from chance, and differ by part.
-    y = np.where(rng.random(len(x)) < 0.9, lesions.run_parts(parts, x).argmax(-1), rng.integers(0, 10, len(x)))
-    return parts, x, y
+    """A network, images and labels, such that no two parts make the same difference."""
+    rng, (images, _) = np.random.default_rng(seed), data.load_digits()[0]
+    while True:
+        x = (images[rng.choice(len(images), 203, replace=False)] / 255 - 0.3).astype("float32")
+        model = models.resnet_v1((8, 8, 1), depth, seed=int(rng.integers(2**31)))
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = 0.0
+        model(x, training=True)  # the moving statistics become those of these images
+        parts = lesions.dissect(model)
+        whole = lesions.run_parts(parts, x).argmax(-1)
+        y = np.where(rng.random(len(x)) < 0.9, whole, rng.integers(0, 10, len(x)))
+        names = [part.name for part in parts if part.keeps_shape]
+        others = [lesions.accuracy_of(lesions.without(parts, [name]), x, y) for name in names]
+        if len({float(np.mean(whole == y)), *others}) == 1 + len(others):
+            return parts, x, y
 
 
 def check_path_share(answer, *, cases=((54, 5, 17), (5, 2, 2), (12, 0, 12), (10, 0, 3)), seed=None):
