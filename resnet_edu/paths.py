@@ -60,6 +60,11 @@ def path_gradients(model, x, y, through_branch):
     return ops.convert_to_numpy(gradient["x"])
 
 
+def count_share(blocks, shortest, longest):
+    """Return which share of the 2ⁿ paths through n blocks takes `shortest` to `longest` branches, inclusive."""
+    return sum(comb(blocks, length) for length in range(shortest, longest + 1)) / 2**blocks
+
+
 def measure_paths(model, x, y, *, lengths, seed=0):
     """Return the gradient norms of random paths, `{length: array (n,)}`: one path of each length for each image.
 

@@ -122,13 +122,13 @@ def plot_deletions(series, ax):
         places = np.linspace(0, 1, len(accuracies))
         ax.plot(places, list(accuracies.values()), label=label, markersize=5, **_line_style(number))
     ax.set_ylim(0, ACCURACY_TOP)
-    ax.set_xticks([0, 1], ["first block", "last block"])
+    ax.set_xticks([0, 1], ["first that can go", "last block"])
     _dress(ax, "the block that is taken out", "test accuracy without it")
 
 
 def plot_surface(losses, positions, ax):
     """Draw a loss `(positions, positions)` around a network, in the middle, as contours of its logarithm."""
-    levels = np.linspace(-3, 3, 19)
+    levels = np.linspace(-3, 1.5, 19)
     shown = np.clip(np.log10(losses), levels[0], levels[-1])
     drawn = ax.contourf(positions, positions, shown, levels=levels, cmap="viridis")
     ax.plot(0, 0, marker="+", color="white", markersize=10)

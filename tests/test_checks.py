@@ -5,6 +5,7 @@ answer and a part of the message that it must get. `VALUES` holds the checks who
 """
 
 import importlib
+import os
 import pkgutil
 import threading
 
@@ -17,6 +18,8 @@ from resnet_edu.checks import answers as checking
 LESSONS = [importlib.import_module(f"answers.{module.name}") for module in pkgutil.iter_modules(answers.__path__)]
 CORRECT = {check: rows for lesson in LESSONS for check, rows in lesson.CORRECT.items()}
 WRONG = {check: rows for lesson in LESSONS for check, rows in lesson.WRONG.items()}
+# Mistakes are recognized by NumPy: on the second backend a few of each check are enough, and all right answers.
+TRIED = 5 if os.environ["KERAS_BACKEND"] == "jax" else None
 
 
 def name_of(check):
@@ -35,7 +38,11 @@ def test_a_correct_answer_is_accepted(check, answer):
 
 @pytest.mark.parametrize(
     ("check", "answer", "symptom"),
-    [pytest.param(c, a, s, id=f"{name_of(c)}-{i}") for c, rows in WRONG.items() for i, (a, s) in enumerate(rows)],
+    [
+        pytest.param(c, a, s, id=f"{name_of(c)}-{i}")
+        for c, rows in WRONG.items()
+        for i, (a, s) in enumerate(rows[:TRIED])
+    ],
 )
 def test_a_wrong_answer_is_told_its_symptom_and_a_hint(check, answer, symptom):
     result = check(answer)

@@ -9,8 +9,20 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTEST = [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider"]
-PARALLEL = ["--numprocesses=2", "--dist=loadscope"]
+PARALLEL = ["--numprocesses=2", "--dist=worksteal"]
 UNIT = [*PYTEST, "tests", "--ignore=tests/browser", "--ignore=tests/grading", *PARALLEL]
+# These touch no backend, so once is enough.
+ONCE = (
+    "command_line",
+    "data",
+    "diagrams",
+    "download",
+    "notebooks",
+    "plotting",
+    "propagation",
+    "setup",
+    "shattering",
+)
 # Grading has an environment of its own: `make .venv-instructor/stamp`, which `make test` calls.
 INSTRUCTOR = ROOT / ".venv-instructor" / "bin" / "python"
 NBVAL = [
@@ -31,7 +43,7 @@ STEPS = {
     "style": ([sys.executable, "-m", "ruff", "check", "."], {}),
     "format": ([sys.executable, "-m", "ruff", "format", "--check", "."], {}),
     "unit": (UNIT, {"KERAS_BACKEND": "tensorflow"}),
-    "unit-jax": (UNIT, {"KERAS_BACKEND": "jax"}),
+    "unit-jax": ([*UNIT, *(f"--ignore=tests/test_{name}.py" for name in ONCE)], {"KERAS_BACKEND": "jax"}),
     "grading": ([str(INSTRUCTOR), *PYTEST[1:], "tests/grading", *PARALLEL], {"KERAS_BACKEND": "tensorflow"}),
     "lessons": ([*PYTEST, *NBVAL, *NOTEBOOKS], LESSON_VARIABLES),
     "browser": ([*PYTEST, "tests/browser"], LESSON_VARIABLES),

@@ -12,7 +12,7 @@
 # %% [markdown]
 # ## 1. A network as a list of parts
 #
-# A plain network and a residual one are chains: a stem, blocks, a head. Three networks trained on the handwritten digits come with the course. `dissect` cuts a network into its parts. Run one after the other, they are the network again.
+# A plain network and a residual one are chains: a stem (the first convolution), blocks, a head (pooling and classifier). Three networks trained on the handwritten digits come with the course. `dissect` cuts a network into its parts. Run one after the other, they are the network again.
 
 # %%
 from resnet_edu import lesions, trained
@@ -96,7 +96,7 @@ for label, accuracies in without_one.items():
 checks.check_prediction("lesion", prediction_lesion)
 
 # %% [markdown]
-# Without any one of its blocks, plain-20 guesses. ResNet-56 loses less than a point in the median. Veit et al. (2016) found the same with a ResNet of 110 layers and a VGG on CIFAR-10. One thing in the figure is less often told: the blocks are **not** equal. The early ones, above all the second block of stage 1, are missed badly, the late ones hardly at all.
+# Without one block, plain-20 is around chance. ResNet-56 loses less than a point in the median, two of 360 images. Veit et al. (2016) took blocks out of a ResNet of 110 layers and layers out of a VGG, trained on CIFAR-10, with the same outcome; they call it a *lesion study*. One thing in the figure is less often told: the blocks are **not** equal. Here the early ones, above all the second block of stage 1, cost most accuracy, the late ones hardly any.
 #
 # Is one network luck? Three seeds of each were trained and taken apart:
 
@@ -121,6 +121,8 @@ for label in depths:
 print(runs.describe_run(recorded))
 
 # %% [markdown]
+# The median holds for each seed. How much the most important block counts does not: without it 0.44, 0.83 and 0.86 of the images are right.
+#
 # ### Explore
 #
 # Choose a network, a block, and how many blocks from there on are taken out. Or move a block back, past those behind it in its stage. How many blocks of stage 3 does ResNet-56 need? And which does it need most?
@@ -131,7 +133,7 @@ from resnet_edu import widgets
 widgets.explore_lesions(parts, x, y)
 
 # %% [markdown]
-# Without widgets, the answer as a figure. So many blocks were drawn by chance and taken out (left), or pairs of blocks of one stage were swapped (right); five draws each, one network of each kind:
+# Without widgets, a figure of the same kind. The given number of blocks was drawn at random and taken out (left), or so many random swaps of two blocks of one stage were made (right). The line is the median of five draws, the band goes from the lowest to the highest; seed 0 of each network:
 
 # %%
 first_rows = {label: rows_of(label)[0] for label in depths}
@@ -147,9 +149,9 @@ for key in ("without_some", "swapped"):
         print(key, label, ", ".join(f"{n}: {median:.2f}" for n, median in medians.items()))
 
 # %% [markdown]
-# A few swaps hardly hurt the ResNets: their blocks do not much depend on coming in a certain order. With more than a dozen, ResNet-56 suffers, too. (Swaps can undo each other. That is why plain-20 is whole again now and then.) Taking out **several** blocks is another matter. Veit et al. report an error that grows smoothly with the number of blocks taken out of 54. Ours falls fast and unevenly, because the draw decides: with an important early block among them, accuracy drops at once. So "any few blocks can go" would be too strong for this network.
+# In the median up to six swaps cost the ResNets little, single draws much; from seven on ResNet-56 suffers. (Swaps can undo each other. That is why plain-20 is whole again now and then.) Taking out **several** blocks costs more. Veit et al. report an error that grows smoothly with the number of blocks taken out of 54. Ours falls unevenly: up to about five blocks the draw decides, whether an important early block is among them; beyond that, accuracy falls anyway. So "any few blocks can go" would be too strong for this network.
 #
-# The same with real images: depth 20 on CIFAR-10, trained for ten epochs on a CPU (so far below what full training reaches):
+# The same with real images: depth 20 on CIFAR-10, trained for ten epochs on a CPU (well below what full training reaches):
 
 # %%
 cifar = runs.load_run("cifar10_lesions")
@@ -162,14 +164,15 @@ for row in cifar["rows"]:
         f"{row['model']}-{row['depth']}: test accuracy {row['test_accuracy']:.3f}; without one block:",
         ", ".join(accuracies),
     )
+    print("   after one swap, five draws:", ", ".join(f"{value:.2f}" for value in row["swapped"]["1"]))
 print(runs.describe_run(cifar))
 
 # %% [markdown]
-# (2.3 is the third block of stage 2. Taken apart on 2,000 test images.) The plain network collapses, whichever block is missing. The ResNet, with three blocks a stage only, loses 13 to 26 points: far from chance, and far more than ResNet-56 on the digits. A shallow network on a harder task has less to spare.
+# (2.3 is the third block of stage 2. Taken apart on 2,000 test images.) The plain network collapses, whichever block is missing. The ResNet loses 13 to 25 points: far from chance, and far more than ResNet-20 in the median on the digits, 1.6 points. Here late blocks count as much as early ones, and a swap is not free. So what the digits show in the median, this network shows only in part; whether task, training or both make the difference, these runs do not tell.
 #
 # ## 3. Many paths
 #
-# Why is a ResNet so robust? At each block, signal and gradient have two ways: through the branch or along the shortcut. With $n$ blocks this makes $2^n$ paths. Taking out a block closes half of them. A plain network has one path only.
+# Why does a ResNet survive this? Veit et al. explain it by paths. At each block, signal and gradient have two ways: through the branch or along the shortcut. With $n$ blocks this makes $2^n$ paths. Taking out a block closes half of them. A plain network has one path only.
 #
 # ### Exercise 2 · How long are the paths? (easy, 10 minutes)
 #
@@ -198,15 +201,15 @@ checks.check_path_share(path_share)
 # Veit et al. measure which paths carry gradient in a trained ResNet-110, with 54 blocks: those of 5 to 17 branches. They are rare:
 
 # %% tags=["nbval-check-output"]
-share = sum(math.comb(54, length) for length in range(5, 18)) / 2**54
+from resnet_edu import paths
+
+share = paths.count_share(54, 5, 17)
 print(f"paths of 5 to 17 of 54 blocks: {share:.2%} of all")
 
 # %% [markdown]
-# We do their measurement on our ResNet-56, with its 27 blocks. For one path, the gradient is cut at every block on the way that the path does not take. `measure_paths` draws a path of each length for each of 64 images, and takes the norm of the gradient that arrives at the image.
+# We do their measurement on our ResNet-56, with its 27 blocks. The gradient is that of the output for the right class, before the softmax. At each block we cut the way that the path does not take. `measure_paths` draws a path of each length for each of 64 images, and takes the norm of the gradient that arrives at the image.
 
 # %%
-from resnet_edu import paths
-
 blocks = 27
 norms = paths.measure_paths(nets["ResNet-56"].model, x[:64], y[:64], lengths=range(blocks + 1))
 shares = paths.path_shares(norms, blocks)
@@ -214,25 +217,26 @@ fig, axes = plt.subplots(1, 3, figsize=(11, 3), layout="constrained")
 axes[0].bar(range(blocks + 1), [math.comb(blocks, length) for length in norms])
 axes[1].semilogy(range(blocks + 1), [np.mean(values) for values in norms.values()], marker="o", markersize=4)
 axes[2].bar(range(blocks + 1), shares.values())
-for ax, title in zip(axes, ["number of paths", "gradient norm of one path", "share of all paths of this length"]):
+for ax, title in zip(axes, ["number of paths", "gradient norm of one path", "share of the gradient sum"]):
     ax.set(title=title, xlabel="length")
 plt.show()
 main = [length for length, share in shares.items() if share > 0.02]
 falls = np.mean(norms[0]) / np.mean(norms[10])
-print(f"most paths have 13 or 14 branches; the gradient of one falls {falls:.0e} times from 0 to 10 branches;")
-print(f"lengths with more than 2 % of the sum: {main}, together {sum(shares[n] for n in main):.0%}")
+print(f"the most common lengths are 13 and 14; from 0 to 10 branches the norm falls by a factor of {falls:.0e};")
+print(f"lengths with more than 2 % of the sum: {main}, together {sum(shares[n] for n in main):.0%},")
+print(f"and these are {paths.count_share(blocks, min(main), max(main)):.0%} of all paths")
 
 # %% [markdown]
-# A path of typical length carries next to nothing: each branch on the way makes its gradient smaller, and far faster than the number of paths grows. The sum is made by short paths. Two remarks. Norms of different paths are added here, as Veit et al. do; the gradients themselves can cancel. And the mean over few paths is noisy where a single one is large, so read the shape and not the single bar.
+# A path of typical length carries next to nothing: each branch on the way makes its gradient smaller. Up to a length of about six the number of paths grows faster than the gradient shrinks, then the shrinking wins. So the sum comes from paths that are shorter than most, if not as few of all as with 54 blocks. Two remarks. Norms of different paths are added here, as Veit et al. do; the gradients themselves can cancel. And the mean over few paths is noisy where a single one is large, so read the shape and not the single bar.
 #
 # ## 4. What the start of training has to do with it
 #
-# The branches' sizes are set before training begins. A branch by He's rule has the same variance as its input. In a network **without** batch normalization the sum of both has twice the variance, and after $L$ blocks $2^L$ times. **With** batch normalization on the branch, each branch adds a variance of 1, and after $L$ blocks there are $L + 1$:
+# At the start of training, a branch by He's rule has the same variance as its input. In a network **without** batch normalization the sum of both has twice the variance, and after $L$ blocks $2^L$ times. **With** batch normalization on the branch, each branch adds a variance of 1, and after $L$ blocks there are $L + 1$. The chain of dense pre-activation blocks of lesson 3 shows it:
 
 # %%
 from resnet_edu import propagation
 
-print("variance of the signal after so many blocks, mean of 20 seeds")
+print("mean square of the signal after so many blocks, mean of 20 seeds")
 print("blocks     no BN          2^L      with BN    L + 1")
 for depth in (1, 2, 5, 10, 20, 50):
     found = {
@@ -247,11 +251,11 @@ for depth in (1, 2, 5, 10, 20, 50):
     print(f"{depth:6} {found[False]:9.3g} {2.0**depth:12.3g} {found[True]:12.3g} {depth + 1:8}")
 
 # %% [markdown]
-# So in a normalized ResNet the branch of block $l$ adds 1 to a signal of variance $l$: a share of $1/(l+1)$. The deeper the block, the less it changes, and the network starts close to the identity (De and Smith 2020). That fits the lesions: late blocks are missed least. It does not prove that training keeps it so.
+# (With 50 blocks, half of $2^{50}$: few random numbers, multiplied 50 times.) So in a normalized ResNet the branch of block $l$ adds 1 to a signal of variance $l$: a share of $1/(l+1)$. Each deep block starts close to the identity (De and Smith 2020); the network as a whole does not. That fits the order of the lesions on the digits, and not the one on CIFAR-10. Training can change it.
 #
-# ### Exercise 3 · The same without normalization (hard, 15 minutes)
+# ### Exercise 3 · A factor instead of normalization (medium, 15 minutes)
 #
-# Batch normalization can be replaced by a factor on each branch: $x + s \cdot F(x)$, where $F(x)$ has the variance of $x$ and is independent of it. Write `branch_scale(blocks, growth)`: for which $s$ does the variance grow to `growth` times its first value in so many blocks?
+# A factor on each branch also keeps the growth in check: $x + s \cdot F(x)$, where $F(x)$ has the variance of $x$ and is independent of it. (Each block then has an equal share.) Write `branch_scale(blocks, growth)`: which $s > 0$ makes the variance after so many blocks `growth` times that of the input?
 
 
 # %% tags=["exercise"]
@@ -272,11 +276,11 @@ checks.check_branch_scale(branch_scale)
 #
 # ## 5. Shattered gradients: predict first
 #
-# Balduzzi et al. (2017) asked how the gradient changes from one input to the next. Their network has one input and one output. Feed it a fine grid of numbers, and look at the gradient at each. If neighbours get unrelated gradients, the gradient says little about where to go: it is *shattered*, like white noise.
+# Balduzzi et al. (2017) asked how the gradient changes from one input to the next. Their network has one input and one output. Feed it a fine grid of numbers, and look at the gradient of the output with respect to the input at each. If neighbours get unrelated gradients, like noise, a step along the gradient soon leads where it no longer holds: it is *shattered*.
 #
 # ### Exercise 4 · Measure agreement (easy, 10 minutes)
 #
-# Write `autocorrelation(values, lag)`: subtract the mean of all values; multiply each value with the one `lag` places further on and add up; divide by the sum of all squares.
+# Write `autocorrelation(values, lag)`: subtract the mean of all values; multiply each value with the one `lag` places further on (the last `lag` values have no partner) and add up; divide by the sum of all squares.
 
 
 # %% tags=["exercise"]
@@ -307,11 +311,14 @@ networks = {
     "plain, 10 layers": {"layers": 10},
     "plain, 50 layers": {"layers": 50},
     "residual, 50 layers": {"layers": 50, "residual": True},
+    "residual, branch × 1": {"layers": 50, "residual": True, "branch": 1.0},
+    "plain, 2 layers, no BN": {"layers": 2, "batch_norm": False},
+    "plain, 10 layers, no BN": {"layers": 10, "batch_norm": False},
     "plain, 50 layers, no BN": {"layers": 50, "batch_norm": False},
 }
-print("autocorrelation at lag      1      5     (mean of 20 seeds, in the last row of 60)")
+print("autocorrelation at lag      1      5     (mean of 20 seeds, without BN of 40)")
 for label, network in networks.items():
-    seeds = 20 if network.get("batch_norm", True) else 60  # without BN they differ more
+    seeds = 20 if network.get("batch_norm", True) else 40  # without BN they differ more
     near, far = shattering.measure_shattering(lags=(1, 5), seeds=seeds, **network)
     print(f"{label:24} {near:5.2f}  {far:5.2f}")
 
@@ -320,22 +327,26 @@ checks.check_prediction("shattering", prediction_shattering)
 
 # %%
 fig, axes = plt.subplots(1, 4, figsize=(11, 2.4), layout="constrained")
-for ax, label in zip(axes, list(networks)[1:]):
+shown = ["plain, 10 layers", "plain, 50 layers", "residual, 50 layers", "plain, 50 layers, no BN"]
+for ax, label in zip(axes, shown):
     ax.plot(shattering.POINTS, shattering.input_gradients(seed=0, **networks[label]), linewidth=0.8)
     ax.set(title=label, xlabel="input", yticks=[])
 plt.show()
-print("one seed: gradient over input; noise in the plain network of 50 layers, a smooth curve in the residual one")
+print(
+    "one seed, each at its own scale: noise in the plain network of 50 layers with BN, structure in the residual one;"
+)
+print("without BN the curve is rough, too, but neighbours agree more often")
 
 # %% [markdown]
-# In the plain network with batch normalization the gradients of neighbours agree at 2 layers and are noise at 50. With shortcuts (and branches scaled by 0.1, as in the paper) they still agree at 50. So far this is the paper's figure. But in the last row a plain network of 50 layers **without** batch normalization keeps much of the agreement. Depth alone does not shatter. Normalization, which lesson 1 found to keep the signal alive, also makes neighbours forget each other. (Mean and variance of the batch count as constants here. If their own gradient is included, the agreement is somewhat lower everywhere.)
+# In the plain network with batch normalization the gradients of neighbours agree at 2 layers and are noise at 50. With shortcuts, and branches scaled by 0.1, they still agree at 50; with unscaled branches less. This follows the experiment of the paper, which scales the branches, too. But a plain network of 50 layers **without** batch normalization keeps much of the agreement, though less than with 2 layers, and with large differences between seeds. Depth does most of its shattering together with normalization, which lesson 1 found to keep the signal alive. (Mean and variance of the batch count as constants here.)
 #
 # ## 6. The loss around a network
 #
-# Li et al. (2018) draw the loss over two random directions in the space of the weights, with the trained network in the middle. A direction must fit the weights' sizes: behind batch normalization, a filter ten times as large computes the same, and a step of length 1 means ten times less to it.
+# Li et al. (2018) draw the loss over two random directions in the space of the weights, with the trained network in the middle. A direction must fit the weights' sizes: where batch normalization follows, a filter ten times as large computes the same, and a step of length 1 means ten times less to it.
 #
 # ### Exercise 5 · Filter normalization (medium, 15 minutes)
 #
-# Write `filter_normalize(direction, kernel)`, for two arrays of one shape. Scale each filter of the direction so that it is as long (the root of the sum of squares) as the same filter of the kernel. The **last** axis counts the filters.
+# Write `filter_normalize(direction, kernel)`, for two arrays of one shape with any number of axes (a dense kernel has two). Scale each filter of the direction so that it is as long (the root of the sum of squares) as the same filter of the kernel. The **last** axis counts the filters.
 
 
 # %% tags=["exercise"]
@@ -349,6 +360,13 @@ def filter_normalize(direction, kernel):
 
 
 checks.check_filter_normalize(filter_normalize)
+
+# %% [markdown]
+# <details><summary>Hint: AxisError</summary>
+#
+# `tuple(range(kernel.ndim - 1))` are all axes but the last; `keepdims=True` keeps the result in a shape that divides.
+#
+# </details>
 
 # %% [markdown]
 # Now live, at depth 20, on 360 training images. (Batch normalization uses the statistics of these images. Li et al. keep those of training; we come back to that.)
@@ -366,11 +384,11 @@ for ax, label in zip(axes, ["plain-20", "ResNet-20"]):
     print(
         f"{label}: loss {losses[5, 5]:.4f} in the middle, {np.median(losses[[5, 5, 2, 8], [2, 8, 5, 5]]):.2f} at 0.6, {losses.max():.1f} at most"
     )
-fig.colorbar(drawn, ax=axes, ticks=range(-3, 4), label="loss, logarithm to base 10")
+fig.colorbar(drawn, ax=axes, ticks=range(-3, 2), label="loss, logarithm to base 10")
 plt.show()
 
 # %% [markdown]
-# Both lie in a smooth bowl. At depth 20 a plain network trains well, and its surface looks it. And at depth 56? The recorded networks were trained for 120 epochs. Plain-56 got stuck (its training accuracy is printed below).
+# Both lie in a smooth bowl. At depth 20 a plain network trains well, and its surface shows it. (Where the loss is below 0.001, the colour stays the darkest.) And at depth 56? The recorded networks were trained for 120 epochs like the others. Plain-56 had reached little by then; its training accuracy is printed below.
 
 # %%
 rows = {
@@ -388,12 +406,12 @@ for ax, (label, row) in zip(axes, rows.items()):
     print(
         f"{label}: training accuracy {row['accuracy'][-1]:.2f}; loss {losses[12, 12]:.4f} in the middle, {ring[0]:.3f} at 0.25, {ring[1]:.3f} at 0.5"
     )
-fig.colorbar(drawn, ax=axes, ticks=range(-3, 4), label="loss, logarithm to base 10")
+fig.colorbar(drawn, ax=axes, ticks=range(-3, 2), label="loss, logarithm to base 10")
 plt.show()
 print(runs.describe_run(recorded))
 
 # %% [markdown]
-# ResNet-56 sits at the bottom of a wide bowl. Plain-56 sits in a small dent of a plateau: a quarter of a filter's length away, the loss is back near $\ln 10 \approx 2.3$, that of guessing. Li et al. show a chaotic surface with many minima for their plain-56, which had learned much more (13.3 % error on CIFAR-10). Ours shows a plateau. Both are pictures of **where training ended**, along two directions out of hundreds of thousands. They show that the plain network's place is worse. They do not show why training went there.
+# ResNet-56 sits at the bottom of a wide bowl. Plain-56 sits in a shallow dent: at 0.25 the loss has risen from 1.61 to 2.05, at 0.5 it is above $\ln 10 \approx 2.3$, that of guessing. Li et al. show a strongly non-convex surface for their plain-56, which had learned much more (13.3 % error on CIFAR-10). Ours shows a dent. Both are pictures of **where training ended**, along two directions out of hundreds of thousands. They show that the plain network's place is worse. They do not show why training went there.
 #
 # And the statistics? With those of training, as Li et al. have them, the numbers are others:
 
@@ -408,14 +426,14 @@ for label, row in rows.items():
     )
 
 # %% [markdown]
-# Away from the middle, the statistics of training no longer fit, and the loss explodes, in both networks. Much of the drama of such a surface can be the normalization's. A reader who compares two pictures should ask which was used.
+# Away from the middle, the statistics of training no longer fit, and the loss explodes, in both networks. Even the order of the two is another one at the corners. Much of the drama of such a surface can be the normalization's. Whoever compares two pictures should ask which was used.
 #
 # ## What to take along
 #
-# - A trained ResNet keeps most of its accuracy without most single blocks; a plain network keeps none. Early blocks matter far more than late ones, and several at once can be too many.
-# - Most paths are long, but the gradient comes along the short ones.
-# - With batch normalization, branch $l$ starts with a share of about $1/(l+1)$; without, a factor on the branch can do the same.
-# - Gradients shatter from depth **and** batch normalization; shortcuts prevent it.
+# - Without any one of most blocks, a trained ResNet keeps most of its accuracy; a plain network falls to chance. On the digits the early blocks matter most, on CIFAR-10 there is no such order, and several at once can be too many.
+# - Most paths are long, but the gradient comes along shorter ones.
+# - With batch normalization, branch $l$ starts with a share of about $1/(l+1)$; without, a factor keeps the growth in check, with equal shares.
+# - Gradients shatter from depth together with batch normalization; shortcuts with small branches hold against it.
 # - A loss surface is a picture of where training ended, and depends on how normalization is treated.
 #
 # **Next:** lesson 8 takes the blocks to ImageNet.

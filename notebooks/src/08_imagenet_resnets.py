@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 8 · ImageNet ResNets
 #
-# **You will** count what AlexNet, VGG-19 and the ResNets cost, build the five published ResNets, move the weights of one library's ResNet-50 into ours with equal outputs, and design a network of your own.
+# **You will** count what AlexNet, VGG-19 and the ResNets cost, fold a bias so that the weights of Keras' ResNet-50 fit ours with equal outputs, and move blocks between stages.
 #
-# **You will learn** what changes from CIFAR-10 to ImageNet, which of the famous numbers are numbers of what, and where the shortcut lives on today.
+# **You will learn** what changes from CIFAR-10 to ImageNet, what the famous numbers measure, and where the shortcut lives on today.
 #
 # **You need** lessons 3 to 5. No GPU, no download, no ImageNet.
 #
@@ -12,7 +12,7 @@
 # %% [markdown]
 # ## 1. Deeper, step by step
 #
-# ImageNet has 1.28 million training images of 1,000 classes. Networks see crops of 224 × 224 pixels, 49 times as many as CIFAR-10's 32 × 32. In the years from 2012 to 2015 they got deeper: AlexNet had 8 layers with weights, VGG-19 had 19, ResNet-152 had 152.
+# ImageNet has 1.28 million training images of 1,000 classes (the subset of the yearly contest, ILSVRC). Networks see crops of 224 × 224 pixels, 49 times as many as CIFAR-10's 32 × 32. In the years from 2012 to 2015 they got deeper: AlexNet had 8 layers with weights, VGG-19 had 19, ResNet-152 had 152.
 #
 # VGG-19 is easy to describe. Five stages of 3 × 3 convolutions, with 64, 128, 256, 512 and 512 filters and 2, 2, 4, 4 and 4 convolutions. A pooling after each stage halves the image. Three dense layers follow, with 4096, 4096 and 1000 outputs.
 #
@@ -57,7 +57,7 @@ checks.check_vgg_cost(vgg_cost)
 prediction_vgg = "b"  ### SOLUTION
 
 # %% [markdown]
-# `models.resnet_imagenet` builds the five ResNets of the paper, `models.plain_imagenet` the two plain networks. AlexNet and VGG-19 are counted layer by layer from their published tables: kernel size, channels in, filters, sides of the output.
+# `models.resnet_imagenet` builds the five ResNets of the paper, `models.plain_imagenet` the two plain networks. AlexNet and VGG-19 are counted layer by layer from their papers: kernel size, channels in, filters, side of the output. (AlexNet ran on two GPUs. In three of its layers a filter sees the channels of one GPU only, hence 48 and 192.)
 
 # %%
 import itertools
@@ -109,47 +109,43 @@ for name, depth, build in [
 checks.check_prediction("vgg_152", prediction_vgg)
 
 # %% [markdown]
-# "152 layers, 8 times deeper than VGG-19, still less complex": that holds. ResNet-152 needs 11.3 billion multiply-adds, VGG-19 19.6. Three things make it possible. The stem and a pooling bring the image to 56 × 56 pixels at once, where VGG works on 224 × 224. The bottlenecks do their 3 × 3 convolution on few channels. And there is one dense layer instead of three, which alone hold 124 of VGG-19's 144 million parameters.
+# The paper's abstract says "8× deeper than VGG nets but still having lower complexity". That holds: ResNet-152 needs 11.3 billion multiply-adds, VGG-19 19.6. Two things make it possible. At 56 × 56 pixels the ResNet has 64 filters where VGG has 256, and it hardly works on larger maps at all. And the bottlenecks do their 3 × 3 convolution on few channels. (One dense layer instead of three saves parameters, 124 of VGG-19's 144 million, but hardly any multiply-adds.)
 #
-# The paper prints 1.8, 3.6, 3.8, 7.6 and 11.3 billion for its ResNets. We count 1.81, 3.66, 3.86, 7.57 and 11.28: for 34 and 50 layers 2 % more than the printed, shortened figures. Its "FLOPs" are multiply-adds, as in lesson 4. The trainable parameters are, to the last one, those that torchvision states for its networks of the same depths.
+# The paper prints 1.8, 3.6, 3.8, 7.6 and 11.3 billion for its ResNets. We count 1.81, 3.66, 3.86, 7.57 and 11.28. At 34 layers the projections make the difference (plain-34: 3.64); for 50 layers we find none but that the figure was cut off. Its "FLOPs" are multiply-adds, as in lesson 4. The trainable parameters are, to the last one, those that torchvision states for its networks of the same depths (a test of the course compares them).
 
 # %%
 import matplotlib.pyplot as plt
 
 errors = {
-    "VGG-19": 28.7,
-    "plain-34": 28.54,
-    "ResNet-18": 27.88,
-    "ResNet-34": 25.03,
-    "ResNet-50": 22.85,
-    "ResNet-101": 21.75,
-    "ResNet-152": 21.43,
+    "AlexNet": 43.45,
+    "VGG-19": 27.62,
+    "ResNet-18": 30.24,
+    "ResNet-34": 26.70,
+    "ResNet-50": 23.85,
+    "ResNet-101": 22.63,
+    "ResNet-152": 21.69,
 }
 fig, ax = plt.subplots(figsize=(8, 4), layout="constrained")
 for name, error in errors.items():
     depth, cost = table[name]
-    ax.scatter(cost.multiply_adds / 1e9, error, s=4 * cost.parameters / 1e6, color="C0", alpha=0.6)
-    place = cost.multiply_adds / 1e9, error
-    ax.annotate(name, place, xytext=(0, 12), textcoords="offset points", ha="center")
-ax.set(xlabel="billion multiply-adds", ylabel="top-1 error, %", ylim=(20, 30.5), xlim=(0, 21))
-ax.set_title("ImageNet, published errors; the area shows the parameters")
+    adds, color = cost.multiply_adds / 1e9, "C0" if name.startswith("ResNet") else "C1"
+    ax.scatter(adds, error, s=4 * cost.parameters / 1e6, color=color, alpha=0.6)
+    ax.annotate(name, (adds + 0.45, error + 0.4))
+ax.set(xlabel="billion multiply-adds", ylabel="top-1 error, %", ylim=(20, 46), xlim=(0, 22.5))
+ax.set_title("ImageNet; the area of a disc shows the parameters")
 plt.show()
-print("less error at less cost: every ResNet lies to the left of VGG-19, from 18 layers on below it, too")
+print("against VGG-19:")
+for name, error in errors.items():
+    share = table[name][1].multiply_adds / table["VGG-19"][1].multiply_adds
+    print(f"{name:10} {share:4.0%} of the multiply-adds, top-1 error {error - errors['VGG-19']:+.1f} points")
 
 # %% [markdown]
-# The errors are those of He et al. (2015, tables 2 and 3), a single network, ten crops an image, on the validation set; VGG-19's is Keras' own figure for one crop, so it is not strictly comparable. AlexNet is not in the figure: its authors report the test error of several networks together, 15.3 % of images without the right class among the first **five**.
+# The errors are those of torchvision's published weights: the share of the 50,000 validation images whose right class does not get the largest probability (*top-1*), one crop an image. So they come from one source and one way of testing, though not from equal training. ResNet-34 and deeper have less error than VGG-19 at much less cost. ResNet-18 has more. (Counts of parameters and multiply-adds are those above; torchvision's AlexNet and ResNets differ a little from the papers'.)
 
 # %% [markdown]
 # ## 2. The 18 and the 34
 #
-# Lesson 2 was about this experiment, on a small task. On ImageNet, He et al. trained both depths with and without shortcuts (table 2; top-1 error, ten crops):
-#
-# | | plain | ResNet |
-# |---|---|---|
-# | 18 layers | 27.94 % | 27.88 % |
-# | 34 layers | 28.54 % | 25.03 % |
-#
-# Here the ResNet has shortcuts without parameters (option A), so that columns have equal weights. What does the table say?
+# Lesson 2 was about this experiment, on a small task. He et al. trained both depths on ImageNet, with and without shortcuts. Predict, before you look at the table below:
 #
 # - `"a"`: deeper is better, with and without shortcuts
 # - `"b"`: deeper is worse without shortcuts and better with them
@@ -160,7 +156,16 @@ prediction_imagenet = "b"  ### SOLUTION
 checks.check_prediction("imagenet_plain", prediction_imagenet)
 
 # %% [markdown]
-# Look at the first row, too. At 18 layers the shortcuts hardly change the error. (The authors report that the ResNet converges faster.) So the shortcut is no better network by itself: it is what makes the depth usable.
+# Top-1 error on the validation images, ten crops (He et al. 2015, table 2):
+#
+# | | plain | ResNet |
+# |---|---|---|
+# | 18 layers | 27.94 % | 27.88 % |
+# | 34 layers | 28.54 % | 25.03 % |
+#
+# Ten crops: each image is judged by the mean over ten parts of it, which makes errors smaller than with one. The ResNets here have shortcuts without parameters (option A), so the two networks of a row have equally many. (The builder above uses projections, hence 21.8 against 21.6 million.)
+#
+# At 18 layers the difference is 0.06 points, at 34 it is 3.5. Without shortcuts the deeper network is the worse one, and its **training** error is higher, too (figure 4 of the paper): degradation, not overfitting. At 18 layers the authors report faster convergence as the only gain.
 #
 # ## 3. The blueprint
 #
@@ -173,9 +178,9 @@ for depth, (bottleneck, counts) in imagenet.STAGES.items():
     print(f"ResNet-{depth:<3} {'bottlenecks' if bottleneck else 'two 3×3':11} blocks in the stages: {counts}")
 
 # %% [markdown]
-# ### Exercise 2 · Where does the name come from? (easy, 5 minutes)
+# ### Exercise 2 · Why is it called ResNet-50? (easy, 5 minutes)
 #
-# Write `count_layers(blocks, layers_per_block)`: the depth of a network with so many blocks in each stage. `blocks` is a tuple of any length. Count as the authors do: the layers with weights on the way from input to output along the branches.
+# Write `count_layers(blocks, layers_per_block)`: the depth of a network with so many blocks in each stage. `blocks` is a tuple of any length. Count as the authors do: the convolutions and dense layers on the way from input to output along the branches. Projections do not count.
 
 
 # %% tags=["exercise"]
@@ -199,10 +204,11 @@ plt.show()
 print(diagrams.summarize_network(described))
 
 # %% [markdown]
-# Three details differ between published ResNets of one name, and confuse many:
+# (The stem's bar stands for the 7 × 7 convolution and the pooling.) All five are ResNets v1: BN after each convolution, a ReLU after the addition. Unlike the article's network of lesson 4, the projections have batch normalization, too.
 #
-# - **Projections have batch normalization here**, unlike the article's CIFAR network of lesson 4.
-# - **Where the stride is.** The authors put the stride of 2 into the first 1 × 1 convolution of a stage. It then skips three of four pixels unread. torchvision puts it into the 3 × 3 ("version 1.5"), with the same parameters:
+# Two details differ between published ResNets of one name:
+#
+# - **Where the stride is.** In the authors' released networks the stride of 2 is in the first 1 × 1 convolution of a stage, which then never reads three of four pixels. torchvision puts it into the 3 × 3 ("version 1.5"), with as many parameters:
 
 # %% tags=["nbval-check-output"]
 for depth in (50, 101, 152):
@@ -254,28 +260,30 @@ rng = np.random.default_rng(0)
 images = 50 * rng.normal(size=(2, 224, 224, 3)).astype("float32")
 difference = np.abs(ours.predict(images, verbose=0) - theirs.predict(images, verbose=0)).max()
 print("weights:", "trained on ImageNet" if is_trained else "drawn at random")
-print("largest difference between two class probabilities below 1e-4:", difference < 1e-4)
+print("equal to 1e-4:", difference < 1e-4)
 print(f"parameters: theirs {theirs.count_params():,}, ours {ours.count_params():,}")
+other = models.resnet_imagenet(50, bn_epsilon=1.001e-5, stride_at="conv2")
+imagenet.copy_resnet50(theirs, other)
+difference = np.abs(other.predict(images, verbose=0) - theirs.predict(images, verbose=0)).max()
+print("equal to 1e-4 with the stride in the 3×3:", difference < 1e-4)
 
 # %% [markdown]
-# Equal, with 26,560 parameters less. So "ResNet-50" with and without biases is one set of functions. (Before you use trained weights: each library has its own preprocessing of the pixels, which is part of the network that was trained.)
+# Equal up to rounding, with 26,560 parameters less. So at inference "ResNet-50" with and without biases is one set of functions. (Keras' ε is 1.001e-5, hence `bn_epsilon`.) With the stride elsewhere, the same weights are another function, and no count of parameters tells. A test of equal outputs does. (Before you use trained weights: each library has its own preprocessing of the pixels, which belongs to the network that was trained.)
 #
-# Without batch normalization on the projections, or with the stride elsewhere, the outputs would differ. That is why a test of equal outputs is worth more than a glance at two pictures of a network.
+# ## 5. What 3.57 % and 28 % measure
 #
-# ## 5. What 3.57 % and 28 % are of
-#
-# - **3.57 %** is the top-5 error of an *ensemble of six networks* on the *test* set of ILSVRC 2015, the first place. A single ResNet-152 has 4.49 % on the validation set, and 19.38 % top-1 (He et al. 2015, tables 4 and 5).
-# - **28 %** is a *relative* gain on COCO *detection*: Faster R-CNN with ResNet-101 in place of VGG-16 brings the mean average precision from 21.2 to 27.2 (table 8).
+# - **3.57 %** is the top-5 error (the right class is not among the first five) of an *ensemble of six networks* on the *test* set of ILSVRC 2015, the first place. A single ResNet-152 has 4.49 % on the validation set, and 19.38 % top-1 (He et al. 2015, tables 4 and 5).
+# - **28 %** is a *relative* gain in the detection of objects on the data set COCO: the detector Faster R-CNN with ResNet-101 in place of VGG-16 brings the mean average precision, a measure from 0 to 100, from 21.2 to 27.2 (table 8).
 
 # %% tags=["nbval-check-output"]
 print(f"relative gain: {27.2 / 21.2 - 1:.0%}, in points: {27.2 - 21.2:.1f}")
 
 # %% [markdown]
-# Six points in a hard measure, in 2015, by nothing but another network below: that is what made ResNets the base of so much else.
+# Six points, with only the network below the detector exchanged.
 #
 # ## 6. Your own
 #
-# Choose the blocks of each stage. Which stage do parameters come from, which do multiply-adds? Can you build a network of 50 layers that costs half of ResNet-50?
+# Choose the blocks of each stage. Keep 16 bottlenecks, which makes 50 layers, and move them between the stages. What happens to the multiply-adds, and what to the parameters? Why?
 
 # %%
 from resnet_edu import widgets
@@ -310,11 +318,11 @@ for name, found in compared.items():
     print(f"{name}: share of the multiply-adds, stages 1 to 4:", ", ".join(f"{share:.0%}" for share in shares))
 
 # %% [markdown]
-# Parameters sit in the last stages, where channels are many. Multiply-adds are spread more evenly: each stage halves both sides and doubles the filters.
+# The 50 layers always cost the same multiply-adds, wherever the blocks are: a block in the next stage sees a quarter of the pixels and has four times the weights. Stage 3 has the largest share because it has the most blocks. The parameters are another matter: they sit in the last stages. And for 5 % more multiply-adds than ResNet-34, ResNet-50 has 16 layers more.
 #
 # ## 7. Which ResNet today, and where the shortcut lives on
 #
-# **Which one to use.** For a new task with few images, a ResNet-50 with good pretrained weights is still a sound base. The weights matter more than the year of the network: with a modern recipe the same ResNet-50 reaches 80.4 % top-1 on ImageNet's validation set at 224 × 224 pixels (Wightman et al. 2021), where the paper's single network had 79.26 (20.74 % error, table 4, several scales). On a small device, count multiply-adds first. If you need the best accuracy and have the data, look at ConvNeXt or vision transformers, and compare at equal cost and equal training.
+# **Which one to use.** For a new task with few images, a ResNet-50 with good pretrained weights is still a sound base. Look at how the weights were trained: with a modern recipe a ResNet-50 reaches 80.4 % on one crop of 224 × 224 pixels (Wightman et al. 2021), where the weights of the figure above have 76.15 %. So name the recipe with the network. On a small device, count multiply-adds first. Before you take a newer network, compare at equal cost and equal training.
 #
 # **ResNeXt** (Xie et al. 2017) splits the bottleneck's 3 × 3 convolution into groups, each of which sees its own channels only. That makes room for more channels at the same cost.
 #
@@ -337,23 +345,24 @@ checks.check_bottleneck_weights(bottleneck_weights)
 
 # %% tags=["nbval-check-output"]
 for name, inner, groups in [("ResNet", 64, 1), ("ResNeXt", 128, 32)]:
-    print(f"{name:8} {2 * 256 * inner + 9 * inner * inner // groups:,} weights")
+    kernels = [(1, 1, 256, inner), (3, 3, inner // groups, inner), (1, 1, inner, 256)]
+    print(f"{name:8} {sum(math.prod(kernel) for kernel in kernels):,} weights")
 
 # %% [markdown]
 # **DenseNet** (Huang et al. 2017) puts signals side by side instead of adding them: a layer sees all the layers before it in its stage.
 #
-# **U-Net** (Ronneberger et al. 2015) is older than the ResNet and has another kind of shortcut: across the whole network, from a fine map on the way down to the one of its size on the way up, side by side, so that the place of things is not lost.
+# **U-Net** (Ronneberger et al. 2015) is older than the ResNet and has another kind of shortcut: across the whole network. Its first half makes the maps smaller, its second half larger again, and each map of the first half is put beside the one of its size in the second, so that the place of things is not lost.
 #
-# **Transformers** (Vaswani et al. 2017) add the output of every attention and every dense part to its input: $x + F(x)$. At first the normalization stood after the addition, as in v1. Later it moved to the branch, as in v2, and for a like reason: gradients near the output are then of moderate size at the start, and training needs no warm-up for them (Xiong et al. 2020). Each token's signal that runs through a language model from bottom to top is a shortcut that no ReLU interrupts.
+# **Transformers** (Vaswani et al. 2017) add the output of every attention and every dense part to its input: $x + F(x)$. At first the normalization stood after the addition, like "BN after addition" in lesson 5. Later it moved to the start of the branch, as in v2. Xiong et al. (2020) show that in the first order the gradients near the output are large at the start, so that training needs a warm-up, and that in the second it can do without. The input then reaches the last layers through additions alone.
 #
-# What these have in common is little: a sum or a joined signal that lets a layer change a little instead of everything. What lessons 2 to 7 found for ResNets does not automatically hold for them. The tools to find out are the same.
+# What these have in common is a path past some layers. What lessons 2 to 7 found for ResNets does not automatically hold for them. The tools to find out are the same.
 #
 # ## What to take along
 #
 # - ResNet-152 is eight times as deep as VGG-19 at less than two thirds of its multiply-adds.
 # - Without shortcuts 34 layers are worse than 18 on ImageNet; with them better. At 18 the shortcut makes little difference.
-# - One name, several networks: stride, biases, normalized projections. Equal outputs are the test.
+# - One name, several networks: stride and biases differ. Equal outputs are the test.
 # - 3.57 % is an ensemble's top-5 test error; 28 % is a relative gain in detection.
-# - The sum $x + F(x)$ has outlived the network that made it famous.
+# - Sixteen bottlenecks cost the same multiply-adds in whatever stages they stand; the parameters differ.
 #
 # **Sources:** He et al. 2015, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · Krizhevsky et al. 2012, [ImageNet Classification](https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks) · Simonyan and Zisserman 2014, [VGG](https://arxiv.org/abs/1409.1556) · [Keras Applications](https://keras.io/api/applications/) · [torchvision models](https://pytorch.org/vision/stable/models.html) · Xie et al. 2017, [ResNeXt](https://arxiv.org/abs/1611.05431) · Huang et al. 2017, [DenseNet](https://arxiv.org/abs/1608.06993) · Ronneberger et al. 2015, [U-Net](https://arxiv.org/abs/1505.04597) · Vaswani et al. 2017, [Attention Is All You Need](https://arxiv.org/abs/1706.03762) · Xiong et al. 2020, [On Layer Normalization in the Transformer Architecture](https://arxiv.org/abs/2002.04745) · Wightman et al. 2021, [ResNet Strikes Back](https://arxiv.org/abs/2110.00476).

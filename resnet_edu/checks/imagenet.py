@@ -9,10 +9,12 @@ from resnet_edu.checks.answers import run
 from resnet_edu.checks.comparing import Call, array, close_arrays, compare, tell_count
 
 VGG_SIDE, VGG_CLASSES, VGG_DENSE = 224, 1000, 4096
-# Filters and convolutions of each stage of VGG-19 and VGG-11.
+# Filters and convolutions of each stage of VGG-19 and VGG-11, and of networks with fewer and with more stages.
 VGGS = (
     ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4)),
     ((64, 1), (128, 1), (256, 2), (512, 2), (512, 2)),
+    ((32, 1), (96, 2)),
+    ((16, 1), (24, 2), (32, 1), (48, 1), (64, 1), (80, 2)),
 )
 
 
@@ -237,7 +239,7 @@ def check_bottleneck_weights(answer, *, cases=((256, 64), (256, 128, 32), (512, 
 
 
 def _bottleneck_weights(channels, inner, groups=1):
-    return 2 * channels * inner + 9 * inner * inner / groups
+    return 2 * channels * inner + 9 * inner * inner // groups
 
 
 GROUP_MISTAKES = [

@@ -90,15 +90,18 @@ PREDICTIONS = {
     },
     "lesion": {
         "a": (False, "No: look at the median of the ResNet. Most of its blocks are hardly missed."),
-        "b": (True, "That is what happens: the plain network falls to chance, the ResNet hardly notices."),
+        "b": (
+            True,
+            "That is what happens: the plain network falls to chance, the ResNets hardly notice, in the median.",
+        ),
         "c": (False, "No: it is the other way round."),
-        "d": (False, "No: the ResNet keeps most of its accuracy without most of its blocks."),
+        "d": (False, "No: the ResNets keep most of their accuracy without any one of most blocks."),
     },
     "shattering": {
         "a": (False, "No: compare the plain network without batch normalization, in the last row."),
         "b": (
             True,
-            "That is what happens: without batch normalization, even 50 plain layers keep most of the agreement.",
+            "That is what happens: without batch normalization, even 50 plain layers keep much of the agreement.",
         ),
         "c": (False, "No: compare the plain network with 2 and with 50 layers."),
     },

@@ -29,7 +29,8 @@ def vgg_by_numpy(stages):
     filters = np.repeat(*np.transpose(stages))
     sides = np.repeat([224 >> i for i in range(len(stages))], np.transpose(stages)[1])
     before = np.concatenate([[3], filters[:-1]])
-    return (9.0 * before * filters * sides**2).sum() + 49 * filters[-1] * 4096.0 + 4096 * 5096
+    last = (224 >> len(stages)) ** 2 * filters[-1]
+    return (9.0 * before * filters * sides**2).sum() + last * 4096.0 + 4096 * 5096
 
 
 def vgg(*, kernel=9, channels=3, factor=1, dense=True, grow=1, early=False):
@@ -87,6 +88,7 @@ WRONG = {
         (vgg(dense=False), "the dense layers are missing"),
         (vgg(grow=0), "never halved"),
         (vgg(early=True), "halved at the beginning"),
+        (lambda stages: vgg_by_loop(stages) + 4096 * stages[-1][0] * (49 - (224 >> len(stages)) ** 2), "not"),
         (vgg(kernel=1), "under a kernel were not counted"),
         (vgg(kernel=3), "counted as 3 pixels"),
         (vgg(channels=1), "the image has one channel"),

@@ -95,7 +95,7 @@ WRONG = {
     functools.partial(checks.check_prediction, "lesion"): [
         ("a", "hardly missed"),
         ("c", "the other way round"),
-        ("d", "keeps most of its accuracy"),
+        ("d", "keep most of their accuracy"),
         ("e", "not one of the options"),
         (2, "not one of the options"),
     ],
