@@ -150,10 +150,13 @@ def explore_lesions(networks, x, y):
         accuracy = lesions.accuracy_of(parts, x, y)
         changed = sum(kind != "in" for kind in kinds.values())
         what = f"{changed} block{'s' * (changed != 1)} {'taken out' if operation == 'out' else 'in another order'}"
+        note = f"; it has {len(kinds)} blocks, and the last one is meant" if first > len(kinds) else ""
         bars = {f"{network}, whole": whole[network], **before, f"now, {what}": accuracy}
         before.clear()
         before["before"] = accuracy
-        summary = f"{network}, {what}: {accuracy:.1%} of the images right, {whole[network]:.1%} with all blocks"
+        summary = (
+            f"{network}, {what}: {accuracy:.1%} of the images right, {whole[network]:.1%} with all blocks{note}"
+        )
         return _draw_lesion(kinds, bars, summary)
 
     picture, _ = _live_picture(controls, draw, height="330px")

@@ -135,6 +135,7 @@ def test_a_second_version_can_be_offered_at_the_depths_it_has(digits):
 def test_blocks_are_taken_out_and_moved(digits):
     x, y = digits
     networks = {name: lesions.dissect(build((8, 8, 1), 20)) for name, build in NETWORKS.items()}
+    networks["longer"] = lesions.dissect(models.resnet_v1((8, 8, 1), 56))
     panel = widgets.explore_lesions(networks, x, y)
     accuracy = lesions.accuracy_of(lesions.without(networks["residual"], ["stage1_block2"]), x, y)
     assert summary(panel).startswith(f"residual, 1 block taken out: {accuracy:.1%} of the images right")
@@ -143,11 +144,13 @@ def test_blocks_are_taken_out_and_moved(digits):
         ("block", 5, "residual, 2 blocks taken out"),
         ("operation", "swap", "residual, 2 blocks in another order"),
         ("network", "plain", "plain, 2 blocks in another order"),
+        ("block", 27, "plain, 0 blocks in another order"),
     ]:
         before = panel.children[-1].value
         control(panel, description).value = value
         assert panel.children[-1].value != before
         assert summary(panel).startswith(says)
+    assert summary(panel).endswith("with all blocks; it has 9 blocks, and the last one is meant")
 
 
 NETWORKS = {"residual": models.resnet_v1, "plain": models.plain_net}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTEST = [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider"]
-PARALLEL = ["--numprocesses=2", "--dist=worksteal"]
-UNIT = [*PYTEST, "tests", "--ignore=tests/browser", "--ignore=tests/grading", *PARALLEL]
+PARALLEL = ["--numprocesses=2", "--dist"]
+UNIT = [*PYTEST, "tests", "--ignore=tests/browser", "--ignore=tests/grading", *PARALLEL, "worksteal"]
 # These touch no backend, so once is enough.
 ONCE = (
     "command_line",
@@ -44,7 +44,10 @@ STEPS = {
     "format": ([sys.executable, "-m", "ruff", "format", "--check", "."], {}),
     "unit": (UNIT, {"KERAS_BACKEND": "tensorflow"}),
     "unit-jax": ([*UNIT, *(f"--ignore=tests/test_{name}.py" for name in ONCE)], {"KERAS_BACKEND": "jax"}),
-    "grading": ([str(INSTRUCTOR), *PYTEST[1:], "tests/grading", *PARALLEL], {"KERAS_BACKEND": "tensorflow"}),
+    "grading": (
+        [str(INSTRUCTOR), *PYTEST[1:], "tests/grading", *PARALLEL, "loadscope"],
+        {"KERAS_BACKEND": "tensorflow"},
+    ),
     "lessons": ([*PYTEST, *NBVAL, *NOTEBOOKS], LESSON_VARIABLES),
     "browser": ([*PYTEST, "tests/browser"], LESSON_VARIABLES),
 }
