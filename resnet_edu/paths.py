@@ -13,6 +13,8 @@ from keras import ops
 from resnet_edu import backend
 from resnet_edu.gradients import split_head
 
+IMAGES_AT_ONCE = 256  # more would need gigabytes for the signals of a deep network
+
 
 def list_additions(model):
     """Return the names of the additions of a network's blocks, in depth order.
@@ -41,23 +43,31 @@ def path_gradients(model, x, y, through_branch):
             f"each block, not {through_branch.shape}"
         )
 
-    def call_and_cut(layer, *arguments, **options):
-        if layer.name not in names:
-            return layer(*arguments, **options)
-        return _OneWay(through_branch[:, names.index(layer.name)], name=layer.name)(*arguments)
+    at_once = min(len(x), IMAGES_AT_ONCE)
+    ways = {name: _OneWay(at_once, name=name) for name in names}
 
-    images = keras.Input(batch_shape=np.shape(x), name="images")
+    def call_and_cut(layer, *arguments, **options):
+        return ways[layer.name](*arguments) if layer.name in ways else layer(*arguments, **options)
+
+    images = keras.Input(batch_shape=(at_once, *np.shape(x)[1:]), name="images")
     cut = keras.models.clone_model(model, input_tensors=images, call_function=call_and_cut)
     for layer in model.layers:
         if layer.weights:
             cut.get_layer(layer.name).set_weights(layer.get_weights())
     features, head = split_head(cut)
-    of_label = ops.one_hot(ops.convert_to_tensor(y, "int32"), model.outputs[0].shape[-1])
-    gradient = backend.gradients(
-        lambda arrays: ops.sum(head(features(arrays["x"], training=False)) * of_label),
-        {"x": ops.convert_to_tensor(x, "float32")},
-    )
-    return ops.convert_to_numpy(gradient["x"])
+    gradients = []
+    for start in range(0, len(x), at_once):
+        # The last part is filled up with images that were there already, as the network takes so many at once.
+        part = np.minimum(np.arange(start, start + at_once), len(x) - 1)
+        for column, name in enumerate(names):
+            ways[name].through_branch.assign(through_branch[part, column].reshape(-1, 1, 1, 1))
+        of_label = ops.one_hot(ops.convert_to_tensor(np.asarray(y)[part], "int32"), model.outputs[0].shape[-1])
+        found = backend.gradients(
+            lambda arrays, of_label=of_label: ops.sum(head(features(arrays["x"], training=False)) * of_label),
+            {"x": ops.convert_to_tensor(np.asarray(x)[part], "float32")},
+        )
+        gradients.append(ops.convert_to_numpy(found["x"]))
+    return np.concatenate(gradients)[: len(x)]
 
 
 def count_share(blocks, shortest, longest):
@@ -91,12 +101,12 @@ def path_shares(norms, blocks):
 class _OneWay(keras.layers.Layer):
     """An addition whose gradient goes one of its two ways: to the branch or to the shortcut, for each image."""
 
-    def __init__(self, through_branch, **kwargs):
+    def __init__(self, images, **kwargs):
         super().__init__(**kwargs)
-        self.through_branch = through_branch.astype("float32").reshape(-1, 1, 1, 1)
+        self.through_branch = self.add_weight(shape=(images, 1, 1, 1), initializer="zeros", trainable=False)
 
     def call(self, inputs):
         shortcut, branch = inputs
-        share = ops.convert_to_tensor(self.through_branch)
+        share = self.through_branch
         open_part = share * branch + (1 - share) * shortcut
         return open_part + ops.stop_gradient(shortcut + branch - open_part)

@@ -56,6 +56,15 @@ def test_shares_weigh_a_path_by_the_number_of_its_kind():
     assert shares == pytest.approx({0: 1 / 6, 1: 2 / 6, 2: 3 / 6})
 
 
+def test_more_images_than_run_at_once(monkeypatch):
+    model, rng = randomized(models.resnet_v1((8, 8, 1), 8, seed=0)), np.random.default_rng(0)
+    x, y = rng.normal(size=(5, 8, 8, 1)).astype("float32"), np.arange(5)
+    through = rng.random((5, 3)) < 0.5
+    whole = paths.path_gradients(model, x, y, through)
+    monkeypatch.setattr(paths, "IMAGES_AT_ONCE", 2)
+    np.testing.assert_allclose(paths.path_gradients(model, x, y, through), whole, rtol=1e-4, atol=1e-7)
+
+
 def test_published_share_of_paths():
     # Veit et al. 2016, section 4.3: paths of 5 to 17 of 54 modules are 0.45 % of all.
     assert round(100 * paths.count_share(54, 5, 17), 2) == 0.45

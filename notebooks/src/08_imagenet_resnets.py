@@ -93,6 +93,8 @@ for name, (depth, cost) in table.items():
 # %% tags=["nbval-check-output"]
 import math
 
+import keras
+
 for name, depth, build in [
     ("plain-34", 34, models.plain_imagenet),
     *((f"ResNet-{depth}", depth, models.resnet_imagenet) for depth in (18, 34, 50, 101, 152)),
@@ -101,6 +103,8 @@ for name, depth, build in [
     trainable = sum(math.prod(weight.shape) for weight in network.trainable_variables)
     cost = costs.total_costs(costs.layer_costs(network))
     table[name] = depth, costs.Cost(trainable, cost.multiply_adds)
+    del network
+    keras.utils.clear_session()  # gives its memory back at once
     print(
         f"{name:10} {depth:3} layers {trainable / 1e6:6.1f} million parameters {cost.multiply_adds / 1e9:6.2f} billion multiply-adds"
     )
@@ -210,14 +214,16 @@ print(diagrams.summarize_network(described))
 #
 # - **Where the stride is.** In the authors' released networks the stride of 2 is in the first 1 × 1 convolution of a stage, which then never reads three of four pixels. torchvision puts it into the 3 × 3 ("version 1.5"), with as many parameters:
 
+
 # %% tags=["nbval-check-output"]
+def count_adds(depth, stride_at):
+    network = models.resnet_imagenet(depth, stride_at=stride_at, initializer="zeros")
+    return costs.total_costs(costs.layer_costs(network)).multiply_adds
+
+
 for depth in (50, 101, 152):
-    adds = {
-        place: costs.total_costs(
-            costs.layer_costs(models.resnet_imagenet(depth, stride_at=place, initializer="zeros"))
-        ).multiply_adds
-        for place in ("conv1", "conv2")
-    }
+    adds = {place: count_adds(depth, place) for place in ("conv1", "conv2")}
+    keras.utils.clear_session()
     print(
         f"ResNet-{depth}: {adds['conv1'] / 1e9:.2f} billion multiply-adds, or {adds['conv2'] / 1e9:.2f} with the stride in the 3×3"
     )
