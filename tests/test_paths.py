@@ -56,6 +56,17 @@ def test_shares_weigh_a_path_by_the_number_of_its_kind():
     assert shares == pytest.approx({0: 1 / 6, 1: 2 / 6, 2: 3 / 6})
 
 
+def test_a_branch_without_effect_passes_nothing_on():
+    model, rng = randomized(models.resnet_v1((8, 8, 1), 8, seed=0)), np.random.default_rng(0)
+    for variable in model.get_layer("stage1_block1_bn2").trainable_variables:
+        variable.assign(np.zeros(variable.shape))
+    x, y = rng.normal(size=(2, 8, 8, 1)).astype("float32"), np.array([3, 7])
+    ways = np.array([[True, False, True], [False, False, True]])
+    through, past = paths.path_gradients(model, x, y, ways)
+    assert not through.any()
+    assert past.any()
+
+
 def test_more_images_than_run_at_once(monkeypatch):
     model, rng = randomized(models.resnet_v1((8, 8, 1), 8, seed=0)), np.random.default_rng(0)
     x, y = rng.normal(size=(5, 8, 8, 1)).astype("float32"), np.arange(5)
