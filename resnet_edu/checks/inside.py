@@ -6,7 +6,7 @@ import math
 import keras
 import numpy as np
 
-from resnet_edu import data, lesions, models
+from resnet_edu import data, lesions, models, paths, shattering, surfaces
 from resnet_edu.checks.answers import call, run, wrong
 from resnet_edu.checks.comparing import Call, array, close_arrays, close_numbers, compare, number
 
@@ -72,7 +72,7 @@ def check_path_share(answer, *, cases=((54, 5, 17), (5, 2, 2), (12, 0, 12), (10,
             answer,
             "path_share",
             [Call(*case) for case in ((blocks, low, blocks // 2), *cases)],
-            right=_path_share,
+            right=paths.count_share,
             mistakes=PATH_MISTAKES,
             close=close_numbers(1e-6, floor=1e-12),
             hint="Of n blocks, k can be chosen in math.comb(n, k) ways; there are 2**n paths in all.",
@@ -80,10 +80,6 @@ def check_path_share(answer, *, cases=((54, 5, 17), (5, 2, 2), (12, 0, 12), (10,
         return "Right: math.comb(n, k) paths have the length k. Short and long paths are rare."
 
     return run(answer, verify, hint="Its arguments are blocks, shortest, longest; both ends count.")
-
-
-def _path_share(blocks, shortest, longest):
-    return _ways(blocks, range(shortest, longest + 1)) / 2**blocks
 
 
 def _ways(blocks, lengths):
@@ -112,7 +108,7 @@ PATH_MISTAKES = [
         "Divide it by the number of all paths, 2**blocks.",
     ),
     (
-        lambda n, low, high: 100 * _path_share(n, low, high),
+        lambda n, low, high: 100 * paths.count_share(n, low, high),
         "that is in percent.",
         "Give the share, between 0 and 1.",
     ),
@@ -132,7 +128,7 @@ PATH_MISTAKES = [
         "At each block a path has two ways: there are 2**blocks paths.",
     ),
     (
-        lambda n, low, high: 1 - _path_share(n, low, high),
+        lambda n, low, high: 1 - paths.count_share(n, low, high),
         "that is the share of the others.",
         "Which are in the range?",
     ),
@@ -221,7 +217,7 @@ def check_autocorrelation(answer, *, lags=(1, 30, 22), seed=None):
             answer,
             "autocorrelation",
             calls,
-            right=_autocorrelation,
+            right=shattering.autocorrelation,
             mistakes=AUTOCORRELATION_MISTAKES,
             close=close_numbers(1e-4, floor=1e-5),
             hint="Subtract the mean once, then: sum of products with the shifted values / sum of squares.",
@@ -229,11 +225,6 @@ def check_autocorrelation(answer, *, lags=(1, 30, 22), seed=None):
         return "Right: 1 for values that agree with their neighbours, about 0 for noise."
 
     return run(answer, verify, hint="Its arguments are values, an array, and lag, a whole number of at least 1.")
-
-
-def _autocorrelation(values, lag):
-    v = values - values.mean()
-    return float(np.sum(v[:-lag] * v[lag:]) / np.sum(v**2))
 
 
 AUTOCORRELATION_MISTAKES = [
@@ -253,7 +244,7 @@ AUTOCORRELATION_MISTAKES = [
         "Divide by the sum of the squares.",
     ),
     (
-        lambda v, lag: _autocorrelation(v, lag) * len(v) / (len(v) - lag),
+        lambda v, lag: shattering.autocorrelation(v, lag) * len(v) / (len(v) - lag),
         "sum and sum of squares became means over different numbers of values.",
         "Divide one sum by the other, as the exercise says.",
     ),
@@ -268,12 +259,12 @@ AUTOCORRELATION_MISTAKES = [
         "Leave out the values that have no partner: v[:-lag] and v[lag:].",
     ),
     (
-        lambda v, lag: _autocorrelation(v, lag + 1),
+        lambda v, lag: shattering.autocorrelation(v, lag + 1),
         "that is for a lag of one more.",
         "With a lag of 1, each value meets its neighbour.",
     ),
     (
-        lambda v, lag: _autocorrelation(np.diff(v), lag),
+        lambda v, lag: shattering.autocorrelation(np.diff(v), lag),
         "that is of the differences.",
         "Take the values themselves.",
     ),
@@ -298,7 +289,7 @@ def check_filter_normalize(answer, *, shapes=((3, 3, 4, 6), (1, 1, 5, 3), (7, 10
             "filter_normalize",
             calls,
             read=array,
-            right=_filter_normalize,
+            right=surfaces.filter_normalize,
             mistakes=FILTER_MISTAKES,
             close=close_arrays,
             tell=_tell_lengths,
@@ -311,10 +302,6 @@ def check_filter_normalize(answer, *, shapes=((3, 3, 4, 6), (1, 1, 5, 3), (7, 10
 
 def _lengths(values):
     return np.sqrt(np.sum(values**2, axis=tuple(range(values.ndim - 1)), keepdims=True))
-
-
-def _filter_normalize(direction, kernel):
-    return direction / _lengths(direction) * _lengths(kernel)
 
 
 def _tell_lengths(got, wanted):
