@@ -130,14 +130,10 @@ def count_costs(counts, *, bottleneck):
     """
     found = {"stem": _block_cost("stem", 224, 3)}
     size, channels = 56, STAGE_FILTERS[0]
-    for stage, count in enumerate(_check_counts(counts), start=1):
-        filters, stride = STAGE_FILTERS[stage - 1], 2 if stage > 1 else 1
-        first = _block_cost("block", size, channels, filters, stride, bottleneck)
+    for stage, _, filters, stride in list_blocks(_check_counts(counts)):
+        cost = _block_cost("block", size, channels, filters, stride, bottleneck)
         size, channels = size // stride, filters * (WIDENING if bottleneck else 1)
-        other = _block_cost("block", size, channels, filters, 1, bottleneck)
-        found[f"stage{stage}"] = costs.Cost(
-            *(one + (count - 1) * more for one, more in zip(first, other, strict=True))
-        )
+        found[f"stage{stage}"] = costs.sum_costs([cost, found.get(f"stage{stage}", costs.Cost(0, 0))])
     return found | {"classifier": _block_cost("classifier", 1, channels)}
 
 

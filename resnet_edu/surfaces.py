@@ -52,9 +52,8 @@ def measure_surface(model, x, y, *, positions, seed=0, batch_statistics=False):
     def loss(a, b):
         *moved, w, offset = [v + a * d + b * e for v, d, e in zip(start, first, second, strict=True)]
         signal, _ = features.stateless_call(moved, others, x, training=batch_statistics)
-        logits = (
-            ops.matmul(signal, w) + offset
-        )  # the logarithm of a probability would be cut off where it is small
+        # From logits: the logarithm of a probability would be cut off where it is small.
+        logits = ops.matmul(signal, w) + offset
         return ops.mean(ops.sparse_categorical_crossentropy(y, logits, from_logits=True))
 
     loss = backend.compiled(loss)
