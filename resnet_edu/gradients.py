@@ -56,13 +56,23 @@ def signal_gradient_norms(model, x, y, layer_names):
         signal = layer(*arguments, **options)
         return _SignalProbe(len(x), name=_probe_name(layer.name))(signal) if layer.name in layer_names else signal
 
-    images = keras.Input(batch_shape=np.shape(x), name="probed_images")
-    probed = keras.models.clone_model(model, input_tensors=images, call_function=call_and_probe)
-    for layer in model.layers:
-        if layer.weights:
-            probed.get_layer(layer.name).set_weights(layer.get_weights())
+    probed = rebuild(model, np.shape(x), call_and_probe)
     norms = gradient_norms(probed, x, y)
     return {name: norms[_probe_name(name)] for name in layer_names}
+
+
+def rebuild(model, batch_shape, call_layer):
+    """Return a copy of `model` with its weights, for images of `batch_shape`; `call_layer` calls its layers.
+
+    `call_layer(layer, *arguments, **options)` may put another layer behind a layer, or in its place where that has
+    no weights.
+    """
+    images = keras.Input(batch_shape=batch_shape, name="rebuilt_images")
+    copy = keras.models.clone_model(model, input_tensors=images, call_function=call_layer)
+    for layer in model.layers:
+        if layer.weights:
+            copy.get_layer(layer.name).set_weights(layer.get_weights())
+    return copy
 
 
 def fresh_gradient_norms(

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from resnet_edu import backend
-from resnet_edu.gradients import split_head
+from resnet_edu.gradients import rebuild, split_head
 
 IMAGES_AT_ONCE = 256  # more would need gigabytes for the signals of a deep network
 
@@ -42,19 +42,13 @@ def path_gradients(model, x, y, through_branch):
             f"through_branch must have the shape {(len(x), len(names))}, a row for each image and a column for "
             f"each block, not {through_branch.shape}"
         )
-
     at_once = min(len(x), IMAGES_AT_ONCE)
     ways = {name: _OneWay(at_once, name=name) for name in names}
 
     def call_and_cut(layer, *arguments, **options):
         return ways[layer.name](*arguments) if layer.name in ways else layer(*arguments, **options)
 
-    images = keras.Input(batch_shape=(at_once, *np.shape(x)[1:]), name="images")
-    cut = keras.models.clone_model(model, input_tensors=images, call_function=call_and_cut)
-    for layer in model.layers:
-        if layer.weights:
-            cut.get_layer(layer.name).set_weights(layer.get_weights())
-    features, head = split_head(cut)
+    features, head = split_head(rebuild(model, (at_once, *np.shape(x)[1:]), call_and_cut))
     gradients = []
     for start in range(0, len(x), at_once):
         # The last part is filled up with images that were there already, as the network takes so many at once.

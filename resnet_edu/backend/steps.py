@@ -15,6 +15,8 @@ class Steps:
     the result is that of one device. `accelerated` compiles as pays on a GPU.
     """
 
+    _ready = frozenset()  # the shapes of the indices for which the training is compiled
+
     def place(self, images, labels):
         """Put the training images and their labels where the steps find them."""
         raise NotImplementedError
@@ -35,9 +37,12 @@ class Steps:
         would hold up a Stop for many seconds. So a thread that trains leaves it to another one, where what was
         given up runs to its end and changes nothing; the next one waits for it. In the main thread, Ctrl-C serves.
         """
+        if indices.shape in self._ready:
+            return True
         arrays = (indices, shifts, flips, rates)
         if threading.current_thread() is threading.main_thread():
             self._compile(*arrays)
+            self._ready |= {indices.shape}
             return True
         errors = []
 
@@ -55,7 +60,10 @@ class Steps:
             thread.join(POLL_SECONDS)
         if errors:
             raise errors[0]
-        return not should_stop()
+        if should_stop():
+            return False
+        self._ready |= {indices.shape}
+        return True
 
     def _compile(self, indices, shifts, flips, rates):
         """Compile the training of arrays like these, unless it is compiled already."""
@@ -77,6 +85,7 @@ class Steps:
     def release(self):
         """Give back what the compiled steps keep."""
         self._train = self._predict = None
+        self._ready = frozenset()
 
     def _variables(self):
         for part, owner in (("model", self.model), ("optimizer", self.optimizer)):
