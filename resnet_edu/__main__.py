@@ -1,4 +1,4 @@
-"""The command line: `python -m resnet_edu data` and `python -m resnet_edu train`."""
+"""The command line: `python -m resnet_edu data`, `train` and `repeat`."""
 
 import argparse
 import sys
@@ -22,6 +22,7 @@ def main(arguments=None):
     )
     data_command.set_defaults(run=run_data)
     _add_train_command(commands)
+    _add_repeat_command(commands)
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
@@ -50,8 +51,32 @@ def _add_train_command(commands):
     add("--data", help="where CIFAR-10 is, or the word digits; by default CIFAR-10 is looked for")
     add("--out", help="folder for checkpoint, record and weights; trainings/... by default")
     add("--resume", action="store_true", help="go on from the folder's checkpoint, if it has one")
+    add("--norms", action="store_true", help="measure gradient norms before the training and after some epochs")
     add("--deterministic", action="store_true", help="make equal trainings equal bit for bit; slower on a GPU")
     command.set_defaults(run=_run_train)
+
+
+def _add_repeat_command(commands):
+    command = commands.add_parser(
+        "repeat",
+        help="do a recorded training again",
+        description="Do a recorded training again, from nothing but its record, and compare the outcome.",
+    )
+    add = command.add_argument
+    add("record", metavar="RUN", help="the name of a recorded run, such as cifar10_short, or a file: record.json")
+    add("--row", type=int, help="which of its trainings, counted from 1; without it they are listed")
+    add("--devices", type=int, default=1, help="how many GPUs, or CPUs, share each batch; 1 by default")
+    add("--data", help="where CIFAR-10 is; by default it is looked for")
+    add("--out", help="folder for checkpoint, record and weights; trainings/repeated-... by default")
+    add("--resume", action="store_true", help="go on from the folder's checkpoint, if it has one")
+    add("--deterministic", action="store_true", help="make equal trainings equal bit for bit; slower on a GPU")
+    command.set_defaults(run=_run_repeat)
+
+
+def _run_repeat(options):
+    from resnet_edu.train_command import run_repeat  # noqa: PLC0415, as above
+
+    return run_repeat(options)
 
 
 def _run_train(options):

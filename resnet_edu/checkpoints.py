@@ -58,7 +58,7 @@ class TrainingFolder:
                 arrays = {name: file[name] for name in file.files}
             notes = json.loads(arrays.pop("notes").tobytes())
             return arrays, {
-                name: notes[name] for name in ("plan", "made_with", "history", "reductions", "warming_up")
+                name: notes[name] for name in ("plan", "made_with", "history", "reductions", "warming_up", "norms")
             }
         except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
             raise TrainingError(

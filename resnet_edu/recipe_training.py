@@ -5,13 +5,15 @@ import time
 import keras
 import numpy as np
 
-from resnet_edu import backend, models, recipes, runs
+from resnet_edu import backend, gradients, models, recipes, runs
 from resnet_edu.augmentation import augment, draw_augmentation
 from resnet_edu.checkpoints import RECORD, WEIGHTS, TrainingError, TrainingFolder
 from resnet_edu.plans import mean_image, split_images
 
 STEPS_AT_ONCE = 64  # at most, on an accelerator; on a CPU one, as a step takes longer than a call
 PREDICTED_AT_ONCE = 500
+NORMS_AFTER = (0, 1, 2, 5, 10, 20, 50, 100)  # epochs, and after the last one
+NORM_IMAGES = 64  # the first training images, without augmentation
 
 
 def choose_devices(count=1):
@@ -37,7 +39,9 @@ class RecipeTraining:
     `splits` is what `plans.load_images` returns. With `folder` (a path), what is needed to go on is written there
     after each epoch; with `resume` a training goes on from there as if it had never stopped. `devices` are names
     from `choose_devices`. `steps_at_once` is how many steps run in one call: between calls, a training can be
-    stopped. `accelerated` compiles as for a GPU, and is true where there is one.
+    stopped. `accelerated` compiles as for a GPU, and is true where there is one. With `measure_norms` gradient
+    norms of the convolutions are measured before the training and after some epochs: `norms` has them in depth
+    order, by the number of epochs.
 
     `history` has one dict for each finished epoch: `loss`, the mean cross-entropy of the augmented training
     images, and `accuracy`; `l2`, the sum of the L2 terms, which are minimized, too, at the end of the epoch;
@@ -49,9 +53,18 @@ class RecipeTraining:
     """
 
     def __init__(
-        self, plan, splits, *, folder=None, resume=False, devices=None, steps_at_once=None, accelerated=None
+        self,
+        plan,
+        splits,
+        *,
+        folder=None,
+        resume=False,
+        devices=None,
+        steps_at_once=None,
+        accelerated=None,
+        measure_norms=False,
     ):
-        self.plan, self._splits = plan, splits
+        self.plan, self._splits, self._measures_norms = plan, splits, measure_norms
         self.devices = devices or choose_devices()
         accelerated = backend.on_accelerator() if accelerated is None else accelerated
         self._train, self._validation = split_images(splits, plan.split)
@@ -64,7 +77,7 @@ class RecipeTraining:
         kept = self._folder.load() if self._folder and self._folder.has_checkpoint else None
         if kept:
             self._compare_plans(kept[1]["plan"])
-        self.history, self._best, self.changes = [], {}, []
+        self.history, self._best, self.changes, self.norms = [], {}, [], {}
         self._reductions = recipes.Reductions(plan.recipe)
         warm_up = plan.recipe.warm_up
         self._warming_up = warm_up is not None and plan.depth >= warm_up.from_depth
@@ -74,6 +87,7 @@ class RecipeTraining:
         if kept:
             self._restore(*kept)
         else:
+            self._measure_norms()
             self._save()  # before work is spent on what cannot be kept
 
     @property
@@ -102,7 +116,7 @@ class RecipeTraining:
         Raises TrainingError where the loss is no longer a number or the folder can no longer be written.
         """
         for epoch in range(len(self.history), self.total_epochs):
-            before = self._state, self._best, self._reductions.state(), self._warming_up
+            before = self._state, self._best, self._reductions.state(), self._warming_up, self.norms
             finished = False
             try:
                 figures = self._train_epoch(epoch, should_stop, report)
@@ -112,6 +126,7 @@ class RecipeTraining:
                 figures["l2"] = float(sum(keras.ops.convert_to_numpy(loss) for loss in self._steps.model.losses))
                 self.history = [*self.history, figures]
                 self._take_in(figures)
+                self._measure_norms()
                 self._save()
                 finished = True
             finally:
@@ -134,9 +149,12 @@ class RecipeTraining:
         test_loss, test_accuracy = judge(probabilities, y)
         row = self.plan.as_dict() | {"devices": len(self.devices), "kept_epoch": self.kept_epoch}
         row |= {name: [figures[name] for figures in self.history] for name in self.history[0]}
+        row |= {"norms": self.norms} if self.norms else {}
         record = {
             "what": f"{self.plan.model} of depth {self.plan.depth}, trained by the recipe {self.plan.recipe.name}",
-            "command": self.plan.command + (f" --devices {len(self.devices)}" if len(self.devices) > 1 else ""),
+            "command": self.plan.command
+            + (f" --devices {len(self.devices)}" if len(self.devices) > 1 else "")
+            + (" --norms" if self.norms else ""),
             "versions": runs.versions(),
             "rows": [
                 row
@@ -250,9 +268,19 @@ class RecipeTraining:
         if recipe.keep == "best" and self.kept_epoch == len(self.history):
             self._best = {name: value for name, value in self._state.items() if name.startswith("model/")}
 
-    def _go_back(self, epoch, state, best, reductions, warming_up):
+    def _measure_norms(self):
+        """Measure the gradient norms where it is time to; `self._steps.model` has the newest weights."""
+        done = len(self.history)
+        if self._measures_norms and (done in NORMS_AFTER or done == self.total_epochs):
+            x, y = (array[:NORM_IMAGES] for array in self._train)
+            x = x / np.float32(255) - mean_image(self._train[0])
+            norms = gradients.select_convolutions(gradients.gradient_norms(self._steps.model, x, y))
+            self.norms = self.norms | {str(done): list(norms.values())}
+
+    def _go_back(self, epoch, state, best, reductions, warming_up, norms):
         """Be as at the start of an epoch that was given up."""
         self.history, self._state, self._best, self._warming_up = self.history[:epoch], state, best, warming_up
+        self.norms = norms
         self._reductions.restore(reductions)
         self._steps.write(state)
 
@@ -272,6 +300,7 @@ class RecipeTraining:
                 "history": self.history,
                 "reductions": self._reductions.state(),
                 "warming_up": self._warming_up,
+                "norms": self.norms,
             }
             best = {f"best/{name}": value for name, value in self._best.items()}
             self._folder.save(self._state | best, notes)
@@ -292,7 +321,7 @@ class RecipeTraining:
             raise TrainingError(
                 f"{self._folder.path} was written by another version of the course ({error}); choose another --out"
             ) from error
-        self.history, self._warming_up = notes["history"], notes["warming_up"]
+        self.history, self._warming_up, self.norms = notes["history"], notes["warming_up"], notes["norms"]
         self._reductions.restore(notes["reductions"])
 
 

@@ -1,4 +1,4 @@
-"""The command `python -m resnet_edu train`."""
+"""The commands `python -m resnet_edu train` and `python -m resnet_edu repeat`."""
 
 import contextlib
 import sys
@@ -7,17 +7,61 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from resnet_edu import backend, plans, recipes
+from resnet_edu import backend, plans, recipes, runs
 from resnet_edu.checkpoints import RECORD, TrainingError
 from resnet_edu.recipe_training import RecipeTraining, choose_devices
 
 
 def run_train(options):
     """Train as the command line says; return the exit status, 130 after Ctrl-C."""
+    return _guard(lambda: (_read_plan(options), options.norms, None), options)
+
+
+def run_repeat(options):
+    """Do a recorded training again, or list those of the run; return the exit status, 130 after Ctrl-C."""
+    run = _find_run(options.record)
+    recorded = [(plans.Plan.from_dict(row), row) for row in run["rows"] if "recipe" in row]
+    if not recorded:
+        raise TrainingError(f"{options.record} holds no trainings by a recipe; it was made by: {run['command']}")
+    if options.row is None:
+        print(f"{run['what']}; {runs.describe_run(run)}")
+        for number, (plan, row) in enumerate(recorded, 1):
+            print(
+                f"--row {number}   {plan.title}, {len(row['loss'])} epochs: test accuracy {row['test_accuracy']}"
+            )
+        return 0
+    if not 1 <= options.row <= len(recorded):
+        raise TrainingError(
+            f"--row {options.row} is not there; {options.record} has the rows 1 to {len(recorded)}"
+        )
+    plan, row = recorded[options.row - 1]
+    return _guard(lambda: (plan, "norms" in row, row), options)
+
+
+def _find_run(name):
+    try:
+        return runs.read_run(Path(name)) if Path(name).suffix == ".json" else runs.load_run(name)
+    except OSError as error:
+        raise TrainingError(f"{name} cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        reason = error if isinstance(error, runs.RunNotFoundError) else f"{name} is no record ({error})"
+        raise TrainingError(str(reason)) from error
+
+
+def _guard(choose, options):
     training = folder = None
     try:
-        training, folder = _begin(options)
-        return _train(training, folder, resumed=options.resume)
+        if options.deterministic:
+            backend.make_deterministic()
+        plan, measure_norms, recorded = choose()
+        training, folder = _begin(plan, options, measure_norms=measure_norms, repeated=recorded is not None)
+        _train(training, folder, resumed=options.resume)
+        if recorded:
+            print(
+                f"Recorded: loss {recorded['test_loss']:.4f}, accuracy {recorded['test_accuracy']:.4f}. Another "
+                "backend, device or version rounds otherwise, and a training makes much of little."
+            )
+        return 0
     except (ValueError, NotImplementedError) as error:
         raise TrainingError(str(error)) from error
     except KeyboardInterrupt:
@@ -28,6 +72,7 @@ def run_train(options):
 
 
 def _train(training, folder, *, resumed):
+    """Train to the end, with all that is printed of it."""
     done = len(training.history)
     print(
         f"{training.plan.title}: {training.total_epochs} epochs of {training.steps_per_epoch} steps, "
@@ -48,17 +93,13 @@ def _train(training, folder, *, resumed):
     if training.plan.split == "leaky":
         print("The test set was looked at after every epoch, so this is not what unseen images would give.")
     print(f"Record: {folder / RECORD}")
-    return 0
 
 
-def _begin(options):
-    """Return the training that the options describe and its folder."""
-    if options.deterministic:
-        backend.make_deterministic()
+def _read_plan(options):
     recipe = recipes.find_recipe(options.recipe)
     if options.epochs is not None:
         recipe = recipes.shorten_recipe(recipe, options.epochs)
-    plan = plans.Plan(
+    return plans.Plan(
         options.model,
         options.depth,
         recipes.change_recipe(recipe, options.set),
@@ -68,10 +109,17 @@ def _begin(options):
         images="digits" if options.data == "digits" else "cifar10",
         precision=options.precision,
     )
+
+
+def _begin(plan, options, *, measure_norms, repeated):
+    """Return the training of the plan and its folder."""
     devices = choose_devices(options.devices)
-    folder = Path(options.out or Path("trainings") / plan.title)
+    folder = Path(options.out or Path("trainings") / f"{'repeated-' if repeated else ''}{plan.title}")
     splits = plans.load_images(plan.images, options.data)
-    return RecipeTraining(plan, splits, folder=folder, resume=options.resume, devices=devices), folder
+    training = RecipeTraining(
+        plan, splits, folder=folder, resume=options.resume, devices=devices, measure_norms=measure_norms
+    )
+    return training, folder
 
 
 class _ProgressBar(contextlib.AbstractContextManager):

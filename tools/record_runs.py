@@ -1,23 +1,31 @@
 """Record the trainings that lessons show: `python tools/record_runs.py cifar10_quick --data FOLDER`.
 
-Each experiment is a list of plans, trained one after the other. Each keeps a checkpoint under trainings/, so an
-interrupted recording goes on where it was.
+Each experiment is a list of plans. They are trained one after the other, or with `--at-once N` several at a time
+on the one device: a small network leaves most of a large GPU idle. Each keeps a checkpoint under trainings/, so an
+interrupted recording goes on where it was, and each is added to its file under runs/ as soon as it is done.
 """
 
 import argparse
+import functools
+import multiprocessing
+import os
+import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from resnet_edu import lesions, plans, recipes, runs, surfaces, trained
+from resnet_edu import data, lesions, plans, recipes, runs, surfaces, trained
+from resnet_edu.checkpoints import TrainingError
 from resnet_edu.recipe_training import RecipeTraining
 
-QUICK = recipes.find_recipe("quick")
+QUICK, PAPER, ARTICLE = map(recipes.find_recipe, ("quick", "paper", "article"))
 # Small images shift by less, and a mirrored digit is another sign. Few images: many epochs.
 DIGITS = replace(
-    recipes.shorten_recipe(recipes.find_recipe("paper"), 120),
+    recipes.shorten_recipe(PAPER, 120),
     batch_size=64,
     learning_rate=0.05,
     shift=1,
@@ -27,15 +35,23 @@ LESION_IMAGES = 2000  # of the test images, at most
 SURFACE_IMAGES = 360  # of the training images
 
 
+def _all(plan):
+    return True
+
+
+def _none(plan):
+    return False
+
+
 @dataclass(frozen=True)
 class Experiment:
     """What is trained, whose weights are kept, which networks are taken apart and which have their loss mapped."""
 
     what: str
     plans: list
-    keeps: Callable = lambda plan: False
-    lesions: bool = False
-    surface: Callable = lambda plan: False
+    keeps: Callable = _none
+    lesions: Callable = _none
+    surface: Callable = _none
 
 
 EXPERIMENTS = {
@@ -45,7 +61,7 @@ EXPERIMENTS = {
         [
             *(plans.Plan("resnet_v1", 20, QUICK, seed=seed) for seed in range(3)),
             plans.Plan("plain_net", 20, QUICK),
-            plans.Plan("resnet_v1", 20, recipes.shorten_recipe(recipes.find_recipe("article"), 3)),
+            plans.Plan("resnet_v1", 20, recipes.shorten_recipe(ARTICLE, 3)),
         ],
     ),
     "digits_trained": Experiment(
@@ -57,43 +73,100 @@ EXPERIMENTS = {
             for model, depth in [("plain_net", 20), ("resnet_v1", 20), ("resnet_v1", 56), ("plain_net", 56)]
         ],
         keeps=lambda plan: plan.seed == 0 and (plan.model, plan.depth) != ("plain_net", 56),
-        lesions=True,
+        lesions=_all,
         surface=lambda plan: plan.depth == 56,
     ),
-    "cifar10_lesions": Experiment(
-        "ten epochs of depth 20 on CIFAR-10, on a CPU, and what becomes of the networks without some of their "
-        "blocks; the seconds were taken while the machine did other things, too",
-        [plans.Plan(model, 20, recipes.shorten_recipe(QUICK, 10)) for model in ("plain_net", "resnet_v1")],
-        lesions=True,
+    "cifar10_short": Experiment(
+        "ten epochs on CIFAR-10, on a CPU, and what becomes of the networks without some of their blocks; the "
+        "seconds were taken while the machine did other things, too",
+        [
+            plans.Plan(model, depth, recipes.shorten_recipe(QUICK, 10))
+            for depth in (20, 56)
+            for model in ("plain_net", "resnet_v1")
+        ],
+        keeps=lambda plan: (plan.model, plan.depth) != ("plain_net", 56),
+        lesions=_all,
+    ),
+    # The paper's table. For a GPU: on two CPU cores, days.
+    "cifar10_paper": Experiment(
+        "the paper's networks on CIFAR-10 by the paper's recipe: all 50,000 training images, and one test",
+        [
+            *(
+                plans.Plan(model, depth, PAPER, seed=seed)
+                for seed in range(3)
+                for depth in (20, 56)
+                for model in ("plain_net", "resnet_v1")
+            ),
+            *(plans.Plan(model, depth, PAPER) for depth in (32, 44) for model in ("plain_net", "resnet_v1")),
+            plans.Plan("resnet_v1", 110, PAPER),
+            *(plans.Plan("resnet_v2", depth, PAPER) for depth in (110, 164)),
+        ],
+        keeps=lambda plan: plan.seed == 0 and plan.depth in (20, 56),
+        lesions=lambda plan: plan.seed == 0 and plan.depth in (20, 56),
+        surface=lambda plan: plan.seed == 0 and plan.depth == 56,
+    ),
+    "cifar10_article": Experiment(
+        "the article's networks on CIFAR-10 by the article's recipe, which chooses the epoch on the test set",
+        [
+            *(plans.Plan("resnet_v1", 20, ARTICLE, seed=seed, split="leaky") for seed in range(3)),
+            *(plans.Plan("resnet_v2", depth, ARTICLE, split="leaky") for depth in (29, 56)),
+        ],
     ),
 }
 
 
-def record(name, path):
-    """Train what the file of this experiment does not hold yet, and add it there."""
+load_images = functools.cache(plans.load_images)
+
+
+def record(name, path, at_once):
+    """Train what the file of this experiment does not hold yet, and add it there; return whether all went well."""
     experiment = EXPERIMENTS[name]
     try:
         run = runs.continue_run(name, experiment.what, command=f"python tools/record_runs.py {name}")
     except runs.OtherVersionsError as error:
         raise SystemExit(str(error)) from error
     recorded = [plans.Plan.from_dict(row) for row in run["rows"]]
-    splits = {}
-    for plan in [plan for plan in experiment.plans if plan not in recorded]:
-        if plan.images not in splits:
-            splits[plan.images] = plans.load_images(plan.images, path)
-        run["rows"].append(train(plan, splits[plan.images], experiment))
+    missing = [index for index, plan in enumerate(experiment.plans) if plan not in recorded]
+    failed = False
+    for index, work in start_all(functools.partial(train, name, path), missing, at_once):
+        try:
+            run["rows"].append(work())
+        except TrainingError as error:  # the others go on
+            print(f"{experiment.plans[index].title}: {error}", file=sys.stderr)
+            failed = True
+            continue
         run["rows"].sort(key=lambda row: experiment.plans.index(plans.Plan.from_dict(row)))
         runs.save_run(name, run)
+    return not failed
 
 
-def train(plan, splits, experiment):
-    """Train one plan, or go on with it, and return its row."""
-    training = RecipeTraining(plan, splits, folder=Path("trainings") / plan.title, resume=True)
+def start_all(work, indices, at_once):
+    """Yield each index with a function that returns what `work(index)` does, as they end; so many `at_once`."""
+    if at_once == 1:
+        yield from ((index, functools.partial(work, index)) for index in indices)
+        return
+    # A process each, that ends with its training: none takes over another one's memory.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(at_once, mp_context=spawn, max_tasks_per_child=1) as pool:
+        futures = {pool.submit(work, index): index for index in indices}
+        try:
+            yield from ((futures[future], future.result) for future in as_completed(futures))
+        finally:
+            pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing new is begun
+
+
+def train(name, path, index):
+    """Train one plan of an experiment, or go on with it, and return its row."""
+    experiment = EXPERIMENTS[name]
+    plan = experiment.plans[index]
+    splits = load_images(plan.images, path)
+    folder = Path("trainings") / name / plan.title
+    training = RecipeTraining(plan, splits, folder=folder, resume=True, measure_norms=True)
     for figures in training.epochs():
         print(plan.title, {key: round(value, 4) for key, value in figures.items()}, flush=True)
     row = training.finish()["rows"][0]
     network = trained.Trained(training.model, row)
-    if experiment.lesions:
+    if experiment.lesions(plan):
         row |= measure_lesions(network, splits)
     if experiment.surface(plan):
         row |= {"surface": measure_surfaces(network, splits)}
@@ -130,9 +203,24 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="+", choices=EXPERIMENTS, metavar="NAME", help=", ".join(EXPERIMENTS))
     parser.add_argument("--data", help="where CIFAR-10 is; by default it is looked for")
+    parser.add_argument("--at-once", type=int, default=1, metavar="N", help="how many trainings share the device")
     arguments = parser.parse_args()
-    for name in arguments.names:
-        record(name, arguments.data)
+    if arguments.at_once < 1:
+        parser.error("--at-once must be at least 1")
+    if arguments.at_once > 1:  # read when a device is first used; each would take most of a GPU's memory otherwise
+        os.environ |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+    try:
+        good = [record(name, arguments.data, arguments.at_once) for name in arguments.names]
+    except data.DataError as error:
+        sys.exit(f"error: {error}")
+    except BrokenProcessPool:
+        sys.exit(
+            "A training was killed, perhaps for want of memory. The same command with a smaller --at-once goes on."
+        )
+    except KeyboardInterrupt:
+        print("Stopped. The same command goes on after the last finished epochs.", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(not all(good))
 
 
 if __name__ == "__main__":
