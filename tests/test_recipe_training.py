@@ -10,7 +10,17 @@ import keras
 import numpy as np
 import pytest
 
-from resnet_edu import augmentation, backend, blocks, checkpoints, models, plans, recipe_training, recipes
+from resnet_edu import (
+    augmentation,
+    backend,
+    blocks,
+    checkpoints,
+    gradients,
+    models,
+    plans,
+    recipe_training,
+    recipes,
+)
 from resnet_edu.recipe_training import RecipeTraining
 
 RECIPE = replace(
@@ -327,3 +337,22 @@ def test_normalization_in_training_is_keras_own(few):
         assert mine == pytest.approx(kept, rel=1e-4)
     gradients = [np.array(backend.gradients(loss(layer), {"x": x})["x"]) for layer in (ours, theirs)]
     assert gradients[0] == pytest.approx(gradients[1], abs=1e-3)
+
+
+def test_gradient_norms_are_measured_and_kept(few, tmp_path):
+    longer = plan(replace(RECIPE, length=4))
+    training = RecipeTraining(longer, few, folder=tmp_path, measure_norms=True)
+    model = models.resnet_v1((8, 8, 1), 8, variant="paper", seed=0)
+    x = (few[0][0] / 255 - few[0][0].mean(axis=0) / 255)[:64].astype("float32")
+
+    def measure(network):
+        return list(gradients.select_convolutions(gradients.gradient_norms(network, x, few[0][1][:64])).values())
+
+    assert training.norms["0"] == pytest.approx(measure(model), rel=1e-2)
+    next(training.epochs())
+    assert training.norms["1"] == pytest.approx(measure(training.model), rel=1e-2)
+    again = RecipeTraining(longer, few, folder=tmp_path, resume=True, measure_norms=True)
+    assert again.norms == training.norms
+    list(again.epochs())
+    row = again.finish()["rows"][0]
+    assert list(row["norms"]) == ["0", "1", "2", "4"] and row["norms"]["1"] == training.norms["1"]

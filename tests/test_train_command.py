@@ -253,3 +253,28 @@ def test_help_names_every_model(capsys):
         command_line.main(["train", "--help"])
     shown = capsys.readouterr().out
     assert all(name in shown for name in [*models.BUILDERS, *recipes.RECIPES, *recipes.SPLITS])
+
+
+def test_a_recorded_training_is_repeated_from_its_record(trained, tmp_path, capsys):
+    folder = trained
+    record = folder / checkpoints.RECORD
+    assert command_line.main(["repeat", str(record)]) == 0
+    assert "--row 1   resnet_v1-8-" in capsys.readouterr().out
+    assert command_line.main(["repeat", str(record), "--row", "1", "--out", str(tmp_path / "again")]) == 0
+    old, new = (runs.read_run(path)["rows"][0] for path in (record, tmp_path / "again" / checkpoints.RECORD))
+    assert new["loss"] == pytest.approx(old["loss"], rel=1e-2)
+    assert f"Recorded: loss {old['test_loss']:.4f}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing"], "no recorded run is called 'nothing'; there are"),
+        (["nothing.json"], "nothing.json cannot be read (No such file or directory)"),
+        (["cifar10_short", "--row", "9"], "--row 9 is not there; cifar10_short has the rows 1 to 4"),
+        (["digits_causal", "--row", "1"], "it was made by: python tools/record_digits.py digits_causal"),
+    ],
+)
+def test_what_cannot_be_repeated_is_told(arguments, message, capsys):
+    assert command_line.main(["repeat", *arguments]) == 1
+    assert message in capsys.readouterr().err

@@ -1,9 +1,18 @@
 """The trained networks that come with the course give what was recorded of them."""
 
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
 import numpy as np
 import pytest
 
-from resnet_edu import lesions, runs, trained
+from resnet_edu import lesions, plans, runs, trained
+
+CIFAR10 = Path(__file__).resolve().parent.parent.parent / "shared" / "cifar10"
+SAMPLE = 2000  # the test images that the lesions were recorded on
 
 WITH_WEIGHTS = [
     (path.stem, row["model"], row["depth"])
@@ -17,7 +26,18 @@ def test_there_are_trained_networks():
     assert ("digits_trained", "resnet_v1", 56) in WITH_WEIGHTS
 
 
-@pytest.mark.parametrize(("run", "model", "depth"), WITH_WEIGHTS)
+@pytest.fixture(scope="module")
+def cifar10(tmp_path_factory):
+    """Return where the real CIFAR-10 is; skip the test where it is not."""
+    if not CIFAR10.is_dir():
+        pytest.skip(f"real CIFAR-10 is not on this machine ({CIFAR10})")
+    folder = tmp_path_factory.mktemp("cifar10")
+    subprocess.run([sys.executable, CIFAR10 / "unpack.py", folder], check=True, capture_output=True)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(("run", "model", "depth"), [row for row in WITH_WEIGHTS if row[0] == "digits_trained"])
 def test_weights_give_the_recorded_figures(run, model, depth):
     network = trained.load_trained(run, model=model, depth=depth)
     _, (x, y) = network.load_images()
@@ -28,6 +48,24 @@ def test_weights_give_the_recorded_figures(run, model, depth):
     counts = np.zeros((10, 10), int)
     np.add.at(counts, (y, probabilities.argmax(axis=-1)), 1)
     assert np.abs(counts - network.row["confusion"]).sum() <= 2
+    check_worst_lesion(network, x, y)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="once is enough for what takes 25 s")
+@pytest.mark.parametrize(("run", "model", "depth"), [row for row in WITH_WEIGHTS if row[0] != "digits_trained"])
+def test_weights_give_the_recorded_figures_on_a_sample(run, model, depth, cifar10):
+    network = trained.load_trained(run, model=model, depth=depth)
+    # Not `network.load_images`: it scales all 60,000 images to floats, 740 MB.
+    splits = plans.load_images("cifar10", cifar10)
+    mean = plans.mean_image(splits[0][0])
+    x, y = splits[1][0][:SAMPLE] / np.float32(255) - mean, splits[1][1][:SAMPLE]
+    whole = lesions.accuracy_of(lesions.dissect(network.model), x, y)
+    assert whole == pytest.approx(network.row["test_accuracy"], abs=0.03)  # three standard errors of the sample
+    check_worst_lesion(network, x, y)
+
+
+def check_worst_lesion(network, x, y):
+    """The recorded accuracy without the block that counts most, on the images that it was recorded on."""
     worst = min(network.row["without"], key=network.row["without"].get)
     without = lesions.accuracy_of(lesions.without(lesions.dissect(network.model), [worst]), x, y)
     assert without == pytest.approx(network.row["without"][worst], abs=0.006)

@@ -20,6 +20,7 @@ ONCE = (
     "notebooks",
     "plotting",
     "propagation",
+    "record_runs",
     "setup",
     "shattering",
 )

@@ -1,0 +1,136 @@
+"""What the recorder trains, and that each of its recorded runs is whole."""
+
+import importlib.util
+import math
+import operator
+from pathlib import Path
+
+import pytest
+
+from resnet_edu import plans, published, recipes, runs
+from resnet_edu.checkpoints import TrainingError
+
+ROOT = Path(__file__).resolve().parent.parent
+SPEC = importlib.util.spec_from_file_location("record_runs", ROOT / "tools" / "record_runs.py")
+record_runs = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(record_runs)
+RECORDED = [name for name in record_runs.EXPERIMENTS if (runs.folder() / f"{name}.json").exists()]
+MOST_BYTES = 25e6
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_each_recorded_run_is_complete(name):
+    experiment, run = record_runs.EXPERIMENTS[name], runs.load_run(name)
+    assert run["what"] == experiment.what
+    assert set(run["versions"]) == {"keras", "backend", "python", "device"}
+    assert [plans.Plan.from_dict(row) for row in run["rows"]] == experiment.plans
+    for plan, row in zip(experiment.plans, run["rows"], strict=True):
+        images = {"cifar10": 50_000, "digits": 1437}[plan.images] * (0.9 if plan.split == "45k" else 1)
+        epochs = recipes.count_epochs(plan.recipe, int(images) // plan.recipe.batch_size)
+        for figure in ("loss", "accuracy", "learning_rate", "seconds", "l2"):
+            assert len(row[figure]) == epochs and all(map(math.isfinite, row[figure]))
+        confusion = row["confusion"]
+        right, shown = sum(confusion[label][label] for label in range(10)), sum(map(sum, confusion))
+        assert shown == {"cifar10": 10_000, "digits": 360}[plan.images]
+        assert right / shown == pytest.approx(row["test_accuracy"], abs=1e-4)
+        assert ("weights" in row) == experiment.keeps(plan)
+        assert ("without" in row) == experiment.lesions(plan)
+        assert ("surface" in row) == experiment.surface(plan)
+        for norms in row.get("norms", {}).values():
+            assert len(norms) == plan.depth - 1 and all(norm > 0 for norm in norms)
+
+
+def test_the_gpu_s_runs_are_those_of_the_paper_s_table():
+    planned = record_runs.EXPERIMENTS["cifar10_paper"].plans
+    for model in ("plain_net", "resnet_v1"):
+        for depth in (20, 56):
+            assert [plan.seed for plan in planned if (plan.model, plan.depth) == (model, depth)] == [0, 1, 2]
+    assert {plan.depth for plan in planned if plan.model == "resnet_v1"} == {20, 32, 44, 56, 110}
+    assert {(plan.recipe.name, plan.variant, plan.split) for plan in planned} == {("paper", "paper", "50k")}
+    assert {plan.split for plan in record_runs.EXPERIMENTS["cifar10_article"].plans} == {"leaky"}
+
+
+def test_the_recorded_runs_stay_small():
+    assert sum(path.stat().st_size for path in runs.folder().iterdir() if path.is_file()) < MOST_BYTES
+
+
+def test_degradation_shows_on_real_images_too():
+    # The text of lesson 2: plain-56 is behind on the training images, and its gradients have not vanished.
+    rows = {(row["model"], row["depth"]): row for row in runs.load_run("cifar10_short")["rows"]}
+    assert rows["plain_net", 56]["accuracy"][-1] < rows["plain_net", 20]["accuracy"][-1] - 0.3
+    assert rows["resnet_v1", 56]["accuracy"][-1] > rows["plain_net", 56]["accuracy"][-1] + 0.3
+    assert all(min(norms) > 5e-3 for norms in rows["plain_net", 56]["norms"].values())
+
+
+def reciprocal(number):
+    if number == 0:
+        raise TrainingError("zero")
+    return 1 / number
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_one_failure_leaves_the_other_trainings(at_once):
+    work = operator.neg if at_once == 2 else reciprocal  # another process can import the first only
+    started = record_runs.start_all(work, [4, 2, 0], at_once)
+    done, failed = {}, []
+    for index, result in started:
+        try:
+            done[index] = result()
+        except TrainingError:
+            failed.append(index)
+    assert (done, failed) == (({4: 0.25, 2: 0.5}, [0]) if at_once == 1 else ({4: -4, 2: -2, 0: 0}, []))
+
+
+def test_recording_goes_on_and_keeps_what_is_done(tmp_path, monkeypatch, capsys):
+    recipe = recipes.shorten_recipe(record_runs.DIGITS, 1)
+    planned = [plans.Plan("resnet_v1", 8, recipe, seed=seed, images="digits") for seed in range(2)]
+    planned.append(plans.Plan("resnet_v1", 8, recipe, images="digits", variant="article"))
+    tiny = record_runs.Experiment("tiny", planned, keeps=lambda plan: plan.seed == 1)
+    monkeypatch.setitem(record_runs.EXPERIMENTS, "tiny", tiny)
+    monkeypatch.setattr(runs, "folder", lambda: tmp_path)
+    monkeypatch.chdir(tmp_path)
+    real = record_runs.train
+
+    def failing(name, path, index):
+        if index == 0:
+            raise TrainingError("the loss is no longer a number")
+        return real(name, path, index)
+
+    monkeypatch.setattr(record_runs, "train", failing)
+    assert not record_runs.record("tiny", None, 1)
+    assert "resnet_v1-8-paper-paper-digits-seed0: the loss is no longer" in capsys.readouterr().err
+    first = runs.load_run("tiny")["rows"]
+    assert [plans.Plan.from_dict(row) for row in first] == planned[1:]
+    assert "weights" in first[0] and (tmp_path / first[0]["weights"]).exists() and "weights" not in first[1]
+    monkeypatch.setattr(record_runs, "train", real)
+    assert record_runs.record("tiny", None, 1)
+    rows = runs.load_run("tiny")["rows"]
+    assert [plans.Plan.from_dict(row) for row in rows] == planned and rows[1:] == first
+
+
+def test_published_figures_stand_beside_ours():
+    # Test errors of He et al. 2015, table 6, and accuracies of the article.
+    errors = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.61}
+    results = {row["network"]: row for row in published.list_results()}
+    for depth, error in errors.items():
+        assert float(results[f"ResNet v1-{depth}"]["paper"]) == pytest.approx(100 - error)
+    assert results["ResNet v2-110"]["article"] == "93.15" and results["ResNet v2-110"]["paper"] == "–"
+    assert results["plain-56"]["ours, ten epochs"] == "43.36"
+    table = published.write_table(published.list_results())
+    assert table in (ROOT / "README.md").read_text(encoding="utf-8"), "README.md has another table of results"
+
+
+def test_several_seeds_are_a_mean_and_a_spread(tmp_path, monkeypatch):
+    rows = [
+        plans.Plan("resnet_v1", 20, recipes.RECIPES["paper"], seed=seed).as_dict() | {"test_accuracy": accuracy}
+        for seed, accuracy in enumerate((0.91, 0.92, 0.915))
+    ]
+    monkeypatch.setattr(runs, "folder", lambda: tmp_path)
+    runs.save_run("cifar10_paper", {"what": "w", "rows": rows})
+    results = {row["network"]: row for row in published.list_results()}
+    assert results["ResNet v1-20"]["ours, paper's recipe"] == "91.50 (91.00 to 92.00)"
+    short = recipes.shorten_recipe(recipes.RECIPES["paper"], 3)
+    rows[0]["recipe"] = recipes.as_dict(short)
+    runs.save_run("cifar10_paper", {"what": "w", "rows": rows})
+    with pytest.raises(ValueError, match="shortened"):
+        published.list_results()
