@@ -9,15 +9,18 @@ from resnet_edu import runs
 HERE = Path(__file__).resolve().parent
 
 
-def write_report(name, title, columns, rows, *, note):
-    """Write benchmarks/NAME.md and print it; rows are lists of values in the order of the columns."""
+def write_report(name, title, columns, rows, *, note, suffix=""):
+    """Write benchmarks/NAME.md and print it; rows are lists of values in the order of the columns.
+
+    `suffix` tells apart the reports of one script.
+    """
     used = runs.versions()
     lines = [
         f"# {title}",
         "",
         note,
         "",
-        f"Machine: {used['device']}, {psutil.virtual_memory().total / 2**30:.0f} GiB memory, no GPU used. "
+        f"Machine: {used['device']}, {psutil.virtual_memory().total / 2**30:.0f} GiB memory. "
         f"{used['python']}, {used['keras']}, {used['backend']}. "
         f"Written by `benchmarks/{name}.py`.",
         "",
@@ -27,5 +30,5 @@ def write_report(name, title, columns, rows, *, note):
         "",
     ]
     text = "\n".join(lines)
-    (HERE / f"{name}.md").write_text(text)
+    (HERE / f"{name}{suffix}.md").write_text(text)
     print(text)

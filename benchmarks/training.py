@@ -1,10 +1,12 @@
 """Images per second: the course's training, the article's pipeline as published, and PyTorch, in one run.
 
-Each contestant is a process of its own that trains ResNet-20 on 32×32×3 images when it is told to. They take
+Each contestant is a process of its own that trains a ResNet on 32×32×3 images when it is told to. They take
 turns, so that whatever else the machine does hits all alike. PyTorch is not among the course's packages: without
 it, its row is left out. On a machine with a GPU all contestants use it.
 
-    python benchmarks/training.py [--rounds 5] [--seconds 4]
+    python benchmarks/training.py [--rounds 5] [--seconds 4] [--depth 20]
+
+The report of depth 20 is training.md, those of other depths have it in their name: training_56.md.
 """
 
 import argparse
@@ -37,11 +39,11 @@ def make_images():
     return (x, y), (x[:100], y[:100])
 
 
-def make_ours(recipe, precision="float32"):
+def make_ours(depth, recipe, precision="float32"):
     from resnet_edu import plans, recipes
     from resnet_edu.recipe_training import RecipeTraining
 
-    plan = plans.Plan("resnet_v1", 20, recipes.RECIPES[recipe], precision=precision)
+    plan = plans.Plan("resnet_v1", depth, recipes.RECIPES[recipe], precision=precision)
     training = RecipeTraining(plan, make_images())
 
     def train(seconds):
@@ -57,7 +59,7 @@ def make_ours(recipe, precision="float32"):
     return train
 
 
-def make_published():
+def make_published(depth):
     """The Keras CIFAR-10 example: its network, its ImageDataGenerator, `fit` on batches of 32."""
     import keras
     from keras.src.legacy.preprocessing.image import ImageDataGenerator  # gone from the public interface
@@ -68,7 +70,7 @@ def make_published():
     (x, y), _ = make_images()
     x = x.astype("float32") / 255
     x -= x.mean(axis=0)
-    model = models.resnet_v1((32, 32, 3), 20)
+    model = models.resnet_v1((32, 32, 3), depth)
     model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
     generator = ImageDataGenerator(width_shift_range=0.1, height_shift_range=0.1, horizontal_flip=True)
     batches = generator.flow(x, keras.utils.to_categorical(y, 10), batch_size=32)
@@ -83,7 +85,7 @@ def make_published():
     return train
 
 
-def make_torch():
+def make_torch(depth):
     """The paper's network and recipe in plain PyTorch, channels last, crops and flips on the device."""
     import torch
     from torch import nn
@@ -103,7 +105,10 @@ def make_torch():
             return functional.relu(branch + functional.pad(x, (0, 0, 0, 0, 0, self.new)))
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    plan = [(16, 16, 1)] * 3 + [(16, 32, 2)] + [(32, 32, 1)] * 2 + [(32, 64, 2)] + [(64, 64, 1)] * 2
+    blocks = (depth - 2) // 6
+    plan = [(16, 16, 1)] * blocks
+    for before, filters in [(16, 32), (32, 64)]:
+        plan += [(before, filters, 2)] + [(filters, filters, 1)] * (blocks - 1)
     model = nn.Sequential(
         *[nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()],
         *[Block(*sizes) for sizes in plan],
@@ -141,11 +146,11 @@ def make_torch():
     return train
 
 
-def serve(kind):
+def serve(kind, depth):
     """For each line of the standard input, a number of seconds, train so long and answer with images a second."""
     name, *words = kind.split()
     makers = {"published": make_published, "torch": make_torch}
-    train = makers[name]() if name in makers else make_ours(name, *words)
+    train = makers[name](depth) if name in makers else make_ours(depth, name, *words)
     train(1)  # compiles
     print("ready", flush=True)
     for line in sys.stdin:
@@ -158,17 +163,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--depth", type=int, default=20, help="6n+2; 20 by default")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
-        serve(arguments.serve)
+        serve(arguments.serve, arguments.depth)
         return
     processes = {}
     for label, (kind, engine) in CONTESTANTS.items():
         if importlib.util.find_spec(engine) is None:
             continue
         process = subprocess.Popen(
-            [sys.executable, __file__, "--serve", kind],
+            [sys.executable, __file__, "--serve", kind, "--depth", str(arguments.depth)],
             env=os.environ | {"KERAS_BACKEND": engine if engine != "torch" else "tensorflow"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -187,10 +193,10 @@ def main():
     for process in processes.values():
         process.stdin.close()
         process.wait()
-    write(speeds)
+    write(speeds, arguments.depth)
 
 
-def write(speeds):
+def write(speeds, depth):
     from report import write_report
 
     medians = {label: statistics.median(values) for label, values in speeds.items()}
@@ -200,19 +206,20 @@ def write(speeds):
             label,
             f"{median:,.0f}",
             f"{min(speeds[label]):,.0f} to {max(speeds[label]):,.0f}",
-            f"{50_000 / median:,.0f}",
+            f"{50_000 / median:,.3g}",
             f"{median / base:.2f}",
         ]
         for label, median in medians.items()
     ]
     write_report(
         "training",
-        "Training ResNet-20",
+        f"Training ResNet-{depth}",
         ["training", "images/s, median", "least to greatest", "seconds an epoch of 50,000", "ratio to the first"],
         rows,
         note="Images per second of whole training steps, augmentation included. The contestants took turns. The "
         "article's network has projection shortcuts and biases, and is trained on batches of 32; the paper's has "
         "neither, on batches of 128.",
+        suffix="" if depth == 20 else f"_{depth}",
     )
 
 
