@@ -121,6 +121,10 @@ def test_measurements_take_out_and_swap_what_they_say(images, monkeypatch):
     assert all(found == stages[-1] for found in stages), "a block left its stage"
 
 
+def test_where_nothing_can_be_swapped_there_are_no_swaps(parts, images):
+    assert lesions.measure_random_swaps(parts, images, np.zeros(7, int), counts=(1, 2)) == {}
+
+
 def test_ranges_for_the_widget(parts):
     left, kinds = lesions.delete_range(parts, 2, 3)
     firsts = [f"stage{stage}_block1" for stage in (1, 2, 3)]
