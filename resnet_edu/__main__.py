@@ -47,12 +47,10 @@ def _add_train_command(commands):
     add("--split", help="; ".join(f"{name}: {text}" for name, text in recipes.SPLITS.items()))
     add("--seed", type=int, default=0, help="decides kernels, order and augmentation; 0 by default")
     add("--precision", default="float32", help="float32 (the default) or mixed_bfloat16")
-    add("--devices", type=int, default=1, help="how many GPUs, or CPUs, share each batch; 1 by default")
     add("--data", help="where CIFAR-10 is, or the word digits; by default CIFAR-10 is looked for")
     add("--out", help="folder for checkpoint, record and weights; trainings/... by default")
-    add("--resume", action="store_true", help="go on from the folder's checkpoint, if it has one")
     add("--norms", action="store_true", help="measure gradient norms before the training and after some epochs")
-    add("--deterministic", action="store_true", help="make equal trainings equal bit for bit; slower on a GPU")
+    _add_common_options(command)
     command.set_defaults(run=_run_train)
 
 
@@ -65,12 +63,17 @@ def _add_repeat_command(commands):
     add = command.add_argument
     add("record", metavar="RUN", help="the name of a recorded run, such as cifar10_short, or a file: record.json")
     add("--row", type=int, help="which of its trainings, counted from 1; without it they are listed")
-    add("--devices", type=int, default=1, help="how many GPUs, or CPUs, share each batch; 1 by default")
     add("--data", help="where CIFAR-10 is; by default it is looked for")
     add("--out", help="folder for checkpoint, record and weights; trainings/repeated-... by default")
+    _add_common_options(command)
+    command.set_defaults(run=_run_repeat)
+
+
+def _add_common_options(command):
+    add = command.add_argument
+    add("--devices", type=int, default=1, help="how many GPUs, or CPUs, share each batch; 1 by default")
     add("--resume", action="store_true", help="go on from the folder's checkpoint, if it has one")
     add("--deterministic", action="store_true", help="make equal trainings equal bit for bit; slower on a GPU")
-    command.set_defaults(run=_run_repeat)
 
 
 def _run_repeat(options):

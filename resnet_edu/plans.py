@@ -64,7 +64,7 @@ class Plan:
             f"--recipe {recipe.name} --split {self.split} --seed {self.seed} --precision {self.precision}",
         ]
         published = recipes.find_recipe(recipe.name)
-        if (recipe.length, recipe.unit) != (published.length, published.unit):
+        if not recipes.has_published_length(recipe):
             words.append(f"--epochs {recipe.length}")
             published = recipes.shorten_recipe(published, recipe.length)
         mine, theirs = recipes.as_dict(recipe), recipes.as_dict(published)
@@ -108,6 +108,11 @@ def load_images(images, path=None):
 def mean_image(images):
     """Return the mean of uint8 training images, as a share of 255: it is subtracted from every image."""
     return (images.mean(axis=0) / 255).astype("float32")
+
+
+def scale_images(images, mean):
+    """Return uint8 images as a network takes them: shares of 255, less the `mean` from `mean_image`."""
+    return images / np.float32(255) - mean
 
 
 def split_images(splits, split):

@@ -58,12 +58,6 @@ def write_table(results):
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _is_full_length(plan):
-    """Say whether a plan trains as long as its published recipe."""
-    published = recipes.find_recipe(plan.recipe.name)
-    return (plan.recipe.length, plan.recipe.unit) == (published.length, published.unit)
-
-
 def _accuracies(name):
     try:
         rows = runs.load_run(name)["rows"]
@@ -72,7 +66,7 @@ def _accuracies(name):
     found = {}
     for row in rows:
         plan = plans.Plan.from_dict(row)
-        if name != RECORDED["ours, ten epochs"] and not _is_full_length(plan):
+        if name != RECORDED["ours, ten epochs"] and not recipes.has_published_length(plan.recipe):
             raise ValueError(f"{name} has a shortened training, {plan.title}: it does not belong beside full ones")
         found.setdefault((plan.model, plan.depth), []).append(100 * row["test_accuracy"])
     return found

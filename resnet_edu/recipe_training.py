@@ -8,7 +8,7 @@ import numpy as np
 from resnet_edu import backend, gradients, models, recipes, runs
 from resnet_edu.augmentation import augment, draw_augmentation
 from resnet_edu.checkpoints import RECORD, WEIGHTS, TrainingError, TrainingFolder
-from resnet_edu.plans import mean_image, split_images
+from resnet_edu.plans import mean_image, scale_images, split_images
 
 STEPS_AT_ONCE = 64  # at most, on an accelerator; on a CPU one, as a step takes longer than a call
 PREDICTED_AT_ONCE = 500
@@ -68,6 +68,7 @@ class RecipeTraining:
         self.devices = devices or choose_devices()
         accelerated = backend.on_accelerator() if accelerated is None else accelerated
         self._train, self._validation = split_images(splits, plan.split)
+        self._mean = mean_image(self._train[0])
         self.steps_per_epoch = self._count_steps()
         # A part of an epoch that is shorter than the others would be compiled by itself.
         divisors = (count for count in range(STEPS_AT_ONCE, 0, -1) if self.steps_per_epoch % count == 0)
@@ -188,8 +189,7 @@ class RecipeTraining:
         return images // batch
 
     def _make_steps(self, accelerated):
-        plan, recipe, (x, y) = self.plan, self.plan.recipe, self._train
-        mean = mean_image(x)
+        plan, recipe, (x, y), mean = self.plan, self.plan.recipe, self._train, self._mean
 
         def plain(images):
             return keras.ops.cast(images, "float32") / 255 - mean
@@ -273,8 +273,8 @@ class RecipeTraining:
         done = len(self.history)
         if self._measures_norms and (done in NORMS_AFTER or done == self.total_epochs):
             x, y = (array[:NORM_IMAGES] for array in self._train)
-            x = x / np.float32(255) - mean_image(self._train[0])
-            norms = gradients.select_convolutions(gradients.gradient_norms(self._steps.model, x, y))
+            found = gradients.gradient_norms(self._steps.model, scale_images(x, self._mean), y)
+            norms = gradients.select_convolutions(found)
             self.norms = self.norms | {str(done): list(norms.values())}
 
     def _go_back(self, epoch, state, best, reductions, warming_up, norms):

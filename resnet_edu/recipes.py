@@ -197,6 +197,12 @@ def shorten_recipe(recipe, epochs):
     return replace(recipe, length=epochs, unit="epochs", milestones=milestones)
 
 
+def has_published_length(recipe):
+    """Say whether the recipe lasts as long as the one of its name."""
+    published = find_recipe(recipe.name)
+    return (recipe.length, recipe.unit) == (published.length, published.unit)
+
+
 def count_epochs(recipe, steps_per_epoch):
     """Return how many whole epochs the recipe lasts; iterations are rounded to the nearest."""
     return recipe.length if recipe.unit == "epochs" else max(1, round(recipe.length / steps_per_epoch))

@@ -14,56 +14,79 @@ from resnet_edu.recipe_training import RecipeTraining, choose_devices
 
 def run_train(options):
     """Train as the command line says; return the exit status, 130 after Ctrl-C."""
-    return _guard(lambda: (_read_plan(options), options.norms, None), options)
+    with _told_in_one_line():
+        plan = _read_plan(options)
+        return _run(plan, options, folder=plan.title, measure_norms=options.norms)
 
 
 def run_repeat(options):
     """Do a recorded training again, or list those of the run; return the exit status, 130 after Ctrl-C."""
-    run = _find_run(options.record)
-    recorded = [(plans.Plan.from_dict(row), row) for row in run["rows"] if "recipe" in row]
-    if not recorded:
-        raise TrainingError(f"{options.record} holds no trainings by a recipe; it was made by: {run['command']}")
-    if options.row is None:
-        print(f"{run['what']}; {runs.describe_run(run)}")
-        for number, (plan, row) in enumerate(recorded, 1):
-            print(
-                f"--row {number}   {plan.title}, {len(row['loss'])} epochs: test accuracy {row['test_accuracy']}"
+    with _told_in_one_line():
+        run = _find_run(options.record)
+        recorded = [(plans.Plan.from_dict(row), row) for row in run["rows"] if "recipe" in row]
+        if not recorded:
+            raise TrainingError(
+                f"{options.record} holds no trainings by a recipe; it was made by: {run['command']}"
             )
-        return 0
-    if not 1 <= options.row <= len(recorded):
-        raise TrainingError(
-            f"--row {options.row} is not there; {options.record} has the rows 1 to {len(recorded)}"
-        )
-    plan, row = recorded[options.row - 1]
-    return _guard(lambda: (plan, "norms" in row, row), options)
+        if options.row is None:
+            print(f"{run['what']}; {runs.describe_run(run)}")
+            for number, (plan, row) in enumerate(recorded, 1):
+                length, accuracy = len(row["loss"]), row["test_accuracy"]
+                print(f"--row {number}   {plan.title}, {length} epochs: test accuracy {accuracy}")
+            return 0
+        if not 1 <= options.row <= len(recorded):
+            raise TrainingError(
+                f"--row {options.row} is not there; {options.record} has the rows 1 to {len(recorded)}"
+            )
+        plan, row = recorded[options.row - 1]
+        status = _run(plan, options, folder=f"repeated-{plan.title}", measure_norms="norms" in row)
+        if status == 0:
+            print(
+                f"Recorded: loss {row['test_loss']:.4f}, accuracy {row['test_accuracy']:.4f}. Another backend, "
+                "device or version rounds otherwise, and a training makes much of little."
+            )
+        return status
+
+
+@contextlib.contextmanager
+def _told_in_one_line():
+    try:
+        yield
+    except (ValueError, NotImplementedError) as error:
+        raise TrainingError(str(error)) from error
 
 
 def _find_run(name):
+    if Path(name).suffix != ".json":
+        return runs.load_run(name)
     try:
-        return runs.read_run(Path(name)) if Path(name).suffix == ".json" else runs.load_run(name)
+        run = runs.read_run(Path(name))
     except OSError as error:
         raise TrainingError(f"{name} cannot be read ({error.strerror})") from error
     except ValueError as error:
-        reason = error if isinstance(error, runs.RunNotFoundError) else f"{name} is no record ({error})"
-        raise TrainingError(str(reason)) from error
+        raise TrainingError(f"{name} is no record ({error})") from error
+    if not isinstance(run, dict) or "rows" not in run:
+        raise TrainingError(f"{name} is no record (it has no rows)")
+    return run
 
 
-def _guard(choose, options):
-    training = folder = None
+def _run(plan, options, *, folder, measure_norms):
+    """Train the plan, in `folder` below trainings/ unless --out names one; return the exit status."""
+    training, folder = None, Path(options.out or Path("trainings") / folder)
     try:
         if options.deterministic:
             backend.make_deterministic()
-        plan, measure_norms, recorded = choose()
-        training, folder = _begin(plan, options, measure_norms=measure_norms, repeated=recorded is not None)
+        devices = choose_devices(options.devices)
+        training = RecipeTraining(
+            plan,
+            plans.load_images(plan.images, options.data),
+            folder=folder,
+            resume=options.resume,
+            devices=devices,
+            measure_norms=measure_norms,
+        )
         _train(training, folder, resumed=options.resume)
-        if recorded:
-            print(
-                f"Recorded: loss {recorded['test_loss']:.4f}, accuracy {recorded['test_accuracy']:.4f}. Another "
-                "backend, device or version rounds otherwise, and a training makes much of little."
-            )
         return 0
-    except (ValueError, NotImplementedError) as error:
-        raise TrainingError(str(error)) from error
     except KeyboardInterrupt:
         kept = f" after epoch {len(training.history)}, which is kept" if training else ""
         to_go_on = f": the same command with --out {folder} --resume" if training else " begin again"
@@ -109,17 +132,6 @@ def _read_plan(options):
         images="digits" if options.data == "digits" else "cifar10",
         precision=options.precision,
     )
-
-
-def _begin(plan, options, *, measure_norms, repeated):
-    """Return the training of the plan and its folder."""
-    devices = choose_devices(options.devices)
-    folder = Path(options.out or Path("trainings") / f"{'repeated-' if repeated else ''}{plan.title}")
-    splits = plans.load_images(plan.images, options.data)
-    training = RecipeTraining(
-        plan, splits, folder=folder, resume=options.resume, devices=devices, measure_norms=measure_norms
-    )
-    return training, folder
 
 
 class _ProgressBar(contextlib.AbstractContextManager):

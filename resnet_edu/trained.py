@@ -4,7 +4,6 @@ import hashlib
 from dataclasses import dataclass, field
 
 import keras
-import numpy as np
 
 from resnet_edu import models, plans, runs
 
@@ -27,7 +26,7 @@ class Trained:
     def scale_images(self, splits):
         """Return what `plans.load_images` returned, with the images as the network takes them."""
         mean = plans.mean_image(plans.split_images(splits, self.row["split"])[0][0])
-        return tuple((images / np.float32(255) - mean, labels) for images, labels in splits)
+        return tuple((plans.scale_images(images, mean), labels) for images, labels in splits)
 
 
 def load_trained(run_name, **setting):

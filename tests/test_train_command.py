@@ -278,3 +278,17 @@ def test_a_recorded_training_is_repeated_from_its_record(trained, tmp_path, caps
 def test_what_cannot_be_repeated_is_told(arguments, message, capsys):
     assert command_line.main(["repeat", *arguments]) == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("no JSON", "is no record"),
+        ("[]", "is no record (it has no rows)"),
+        ('{"rows": [{"recipe": {}}]}', "no plan"),
+    ],
+)
+def test_a_file_that_is_no_record_is_told(content, message, tmp_path, capsys):
+    (tmp_path / "record.json").write_text(content, encoding="utf-8")
+    assert command_line.main(["repeat", str(tmp_path / "record.json"), "--row", "1"]) == 1
+    assert message in capsys.readouterr().err

@@ -58,7 +58,7 @@ def test_weights_give_the_recorded_figures_on_a_sample(run, model, depth, cifar1
     # Not `network.load_images`: it scales all 60,000 images to floats, 740 MB.
     splits = plans.load_images("cifar10", cifar10)
     mean = plans.mean_image(splits[0][0])
-    x, y = splits[1][0][:SAMPLE] / np.float32(255) - mean, splits[1][1][:SAMPLE]
+    x, y = plans.scale_images(splits[1][0][:SAMPLE], mean), splits[1][1][:SAMPLE]
     check_lesion(network, x, y, which=max)  # the nearest to the whole network that was recorded on these images
 
 
