@@ -10,7 +10,7 @@ from resnet_edu.augmentation import augment, draw_augmentation
 from resnet_edu.checkpoints import RECORD, WEIGHTS, TrainingError, TrainingFolder
 from resnet_edu.plans import mean_image, scale_images, split_images
 
-STEPS_AT_ONCE = 64  # at most, on an accelerator; on a CPU one, as a step takes longer than a call
+CALL_SECONDS = 0.5  # aim, on an accelerator; on a CPU a call is a step
 PREDICTED_AT_ONCE = 500
 NORMS_AFTER = (0, 1, 2, 5, 10, 20, 50, 100)  # epochs, and after the last one
 NORM_IMAGES = 64  # the first training images, without augmentation
@@ -39,7 +39,8 @@ class RecipeTraining:
     `splits` is what `plans.load_images` returns. With `folder` (a path), what is needed to go on is written there
     after each epoch; with `resume` a training goes on from there as if it had never stopped. `devices` are names
     from `choose_devices`. `steps_at_once` is how many steps run in one call: between calls, a training can be
-    stopped. `accelerated` compiles as for a GPU, and is true where there is one. With `measure_norms` gradient
+    stopped. By default it is one on a CPU, and on an accelerator what takes half a second, up to a whole epoch.
+    `accelerated` compiles as for a GPU, and is true where there is one. With `measure_norms` gradient
     norms of the convolutions are measured before the training and after some epochs: `norms` has them in depth
     order, by the number of epochs.
 
@@ -70,9 +71,7 @@ class RecipeTraining:
         self._train, self._validation = split_images(splits, plan.split)
         self._mean = mean_image(self._train[0])
         self.steps_per_epoch = self._count_steps()
-        # A part of an epoch that is shorter than the others would be compiled by itself.
-        divisors = (count for count in range(STEPS_AT_ONCE, 0, -1) if self.steps_per_epoch % count == 0)
-        self._steps_at_once = steps_at_once or (next(divisors) if accelerated else 1)
+        self._steps_at_once, self._adapts = steps_at_once or 1, accelerated and not steps_at_once
         self.total_epochs = recipes.count_epochs(plan.recipe, self.steps_per_epoch)
         self._folder = None if folder is None else TrainingFolder(folder, resume=resume)
         kept = self._folder.load() if self._folder and self._folder.has_checkpoint else None
@@ -235,19 +234,23 @@ class RecipeTraining:
     def _train_epoch(self, epoch, should_stop, report):
         """Train one epoch and return its figures, or None once `should_stop()` is true."""
         drawn = self._draw_epoch(epoch)
-        if not self._steps.compile(*(array[: self._steps_at_once] for array in drawn), should_stop=should_stop):
+        if not self._steps.begin_epoch(*drawn, should_stop=should_stop):
             return None
-        sums, seconds, done = np.zeros(2), 0.0, 0
+        sums, seconds, done = np.zeros(3), 0.0, 0
         while done < self.steps_per_epoch:
             if should_stop():
                 return None
-            part = [array[done : done + self._steps_at_once] for array in drawn]
+            count = min(self._steps_at_once, self.steps_per_epoch - done)
             began = time.perf_counter()
-            *means, _ = self._steps.train(*part)
-            seconds += time.perf_counter() - began
-            sums += np.multiply(means, len(part[0]))
-            done += len(part[0])
-            loss, accuracy = (sums / done).tolist()
+            seen = self._steps.train(done, count)
+            took = time.perf_counter() - began
+            seconds += took
+            if self._adapts:
+                self._steps_at_once = max(1, int(count * CALL_SECONDS / took))
+            for row in seen:  # one by one: the sum is the same however many steps a call makes
+                sums += row
+            done += count
+            loss, accuracy, _ = (sums / done).tolist()
             if not np.isfinite(loss):
                 raise TrainingError(
                     f"the loss is no longer a number in epoch {epoch + 1}; use a smaller learning_rate"

@@ -38,20 +38,20 @@ def train_epochs(model, x, y, *, epochs, batch_size=64, learning_rate=1e-3, seed
     )
     steps.place(x, y)
     rng = np.random.default_rng(seed)
-    shifts, flips = np.zeros((1, batch_size, 2), "float32"), np.zeros((1, batch_size), bool)
-    rates = np.array([learning_rate], "float32")
+    shape = (len(x) // batch_size, batch_size)
+    shifts, flips = np.zeros((*shape, 2), "float32"), np.zeros(shape, bool)
+    rates = np.full(shape[0], learning_rate, "float32")
     try:
         for _ in range(epochs):
-            order = rng.permutation(len(x))[: len(x) // batch_size * batch_size].astype("int32")
-            sums = np.zeros(3)
-            batches = order.reshape(-1, 1, batch_size)
-            if not steps.compile(batches[0], shifts, flips, rates, should_stop=should_stop):
+            indices = rng.permutation(len(x))[: np.prod(shape)].astype("int32").reshape(shape)
+            if not steps.begin_epoch(indices, shifts, flips, rates, should_stop=should_stop):
                 return
-            for indices in batches:
+            sums = np.zeros(3)
+            for step in range(shape[0]):
                 if should_stop():
                     return
-                sums += steps.train(indices, shifts, flips, rates)
-            entropy, accuracy, l2 = (sums / len(batches)).tolist()
+                sums += steps.train(step, 1)[0]
+            entropy, accuracy, l2 = (sums / shape[0]).tolist()
             steps.read()  # the model gets its new weights
             yield {"loss": entropy + l2, "accuracy": accuracy}
     finally:

@@ -1,9 +1,12 @@
 """Training by a recipe against Keras' own `fit`, on one device and on several, stopped and resumed."""
 
+import functools
+import itertools
 import json
 import os
 import subprocess
 import sys
+import types
 from dataclasses import replace
 
 import keras
@@ -100,6 +103,21 @@ def test_as_for_an_accelerator_it_is_the_same(few, optimizer):
     accelerated = list(RecipeTraining(plan(recipe), few, accelerated=True, steps_at_once=7).epochs())
     for one, other in zip(plain, accelerated, strict=True):
         assert one["loss"] == pytest.approx(other["loss"], abs=2e-3)
+
+
+def test_calls_of_an_accelerator_take_half_a_second(few, monkeypatch):
+    """By a clock on which every call takes 0.19 s; the figures do not depend on what a call makes."""
+    heard = []
+    training = RecipeTraining(plan(), few, accelerated=True)
+    clock = types.SimpleNamespace(perf_counter=functools.partial(next, itertools.count(step=0.19)))
+    monkeypatch.setattr(recipe_training, "time", clock)
+    adapted = list(training.epochs(report=lambda *, epoch, steps, **_: heard.append((epoch, steps))))
+    assert heard == [(0, 1), (0, 3), (0, 8), (0, 10), (1, 5), (1, 10)]
+    monkeypatch.undo()
+    for one, other in zip(
+        adapted, RecipeTraining(plan(), few, accelerated=True, steps_at_once=7).epochs(), strict=True
+    ):
+        assert one | {"seconds": 0} == other | {"seconds": 0}
 
 
 DEVICES = """

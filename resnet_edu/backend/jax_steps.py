@@ -1,4 +1,4 @@
-"""Training steps on JAX: one compiled program for any number of them, on one device or on several."""
+"""Training steps on JAX: one compiled program makes any number of them, on one device or on several."""
 
 import jax
 import keras
@@ -31,51 +31,46 @@ class JaxSteps(Steps):
             for index, variable in enumerate(self.optimizer.variables)
             if variable is self.optimizer.learning_rate
         )
-        self._train = jax.jit(self._train_several, donate_argnums=0)
-        self._compiled = {}  # by the shape of the indices
+        self._train = jax.jit(self._train_several, donate_argnums=(0, 1))
         self._predict = jax.jit(self._predict_batch)
 
     def place(self, images, labels):
         self._images, self._labels = self._put(images), self._put(np.asarray(labels, "int32"))
 
-    def train(self, indices, shifts, flips, rates):
-        steps, batch = indices.shape
-        totals = np.zeros(3)
-        for part in self._parts(indices, shifts, flips, rates):
-            self._compile_part(part)
-            run = self._compiled[part[0].shape]
-            self._state, seen = run(self._state, part, self._images, self._labels)
-            totals += np.asarray(seen)
-        return totals[0] / steps, totals[1] / (steps * batch), totals[2] / steps
+    def train(self, first, count):
+        at_once = count if self._accelerated else 1
+        for start in range(first, first + count, at_once):
+            self._state, self._seen = self._compiled(
+                self._state, self._seen, self._epoch, self._images, self._labels, *self._bounds(start, at_once)
+            )
+        return np.array(self._seen)[first : first + count]  # a copy, as the next call overwrites it
 
-    def _compile(self, *arrays):
-        self._compile_part(next(self._parts(*arrays)))
+    def _place_epoch(self, *arrays):
+        self._epoch = [self._put(array, *((None, "batch") if array.ndim > 1 else ())) for array in arrays]
+        self._seen = self._put(np.zeros((len(arrays[0]), 3), "float32"))
 
-    def _compile_part(self, part):
-        shape = part[0].shape
-        if shape not in self._compiled:
-            self._compiled[shape] = self._train.lower(self._state, part, self._images, self._labels).compile()
+    def _compile(self):
+        arguments = (self._state, self._seen, self._epoch, self._images, self._labels, *self._bounds(0, 1))
+        self._compiled = self._train.lower(*arguments).compile()
 
-    def _parts(self, *arrays):
-        """Yield what one program is called with, on its devices: all steps, or one where loops are slow."""
-        steps = len(arrays[0])
-        at_once = steps if self._accelerated else 1
-        for start in range(0, steps, at_once):
-            shares = (array[start : start + at_once] for array in arrays)
-            yield [self._put(share, *((None, "batch") if share.ndim > 1 else ())) for share in shares]
+    def _bounds(self, first, count):
+        return self._put(np.int32(first)), self._put(np.int32(first + count))
 
     def release(self):
         super().release()
-        self._compiled = {}
+        self._compiled = self._seen = None
 
     def predict(self, images):
         return np.asarray(self._predict(self._state, self._put(images)))
 
     def read(self):
-        for group, values in zip(self._groups(), self._state, strict=True):
-            for variable, value in zip(group, values, strict=True):
-                variable.assign(np.asarray(value))
-        return {name: np.asarray(variable.value) for name, variable in self._variables()}
+        values = {}
+        # All transfers at once. A copy, as the next call overwrites the state, which on a CPU is the same memory.
+        for group, arrays in zip(self._groups(), jax.device_get(self._state), strict=True):
+            for variable, array in zip(group, arrays, strict=True):
+                values[id(variable)] = np.array(array)
+                variable.assign(values[id(variable)])
+        return {name: values[id(variable)] for name, variable in self._variables()}
 
     def write(self, arrays):
         super().write(arrays)
@@ -91,15 +86,15 @@ class JaxSteps(Steps):
     def _put(self, value, *axes):
         return jax.device_put(value, NamedSharding(self._mesh, PartitionSpec(*axes)))
 
-    def _train_several(self, state, arrays, images, labels):
+    def _train_several(self, state, seen, epoch, images, labels, first, end):
         def one(step, carried):
-            state, totals = carried
-            state, seen = self._step(state, *(array[step] for array in arrays), images, labels)
-            return state, totals + seen
+            state, seen = carried
+            state, row = self._step(state, *(array[step] for array in epoch), images, labels)
+            return state, seen.at[step].set(row)
 
         if not self._accelerated:
-            return one(0, (state, jnp.zeros(3)))
-        return lax.fori_loop(0, len(arrays[0]), one, (state, jnp.zeros(3)))
+            return one(first, (state, seen))
+        return lax.fori_loop(first, end, one, (state, seen))
 
     def _step(self, state, indices, shifts, flips, rate, images, labels):
         weights, others, slots = state
@@ -110,7 +105,7 @@ class JaxSteps(Steps):
                 weights, others, x, training=True, return_losses=True
             )
             entropy = jnp.mean(keras.losses.sparse_categorical_crossentropy(y, probabilities))
-            l2, right = sum(penalties), jnp.sum(jnp.argmax(probabilities, -1) == y)
+            l2, right = sum(penalties), jnp.mean(jnp.argmax(probabilities, -1) == y)
             return entropy + l2, (new, jnp.stack([entropy, right, l2]))
 
         gradients, (others, seen) = jax.grad(loss, has_aux=True)(weights)

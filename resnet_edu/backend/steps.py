@@ -15,34 +15,29 @@ class Steps:
     the result is that of one device. `accelerated` compiles as pays on a GPU.
     """
 
-    _ready = frozenset()  # the shapes of the indices for which the training is compiled
+    _ready = None  # the shape of the epoch for which the training is compiled
 
     def place(self, images, labels):
         """Put the training images and their labels where the steps find them."""
         raise NotImplementedError
 
-    def train(self, indices, shifts, flips, rates):
-        """Make one training step for each row of `indices`; return its means: loss, accuracy, L2.
+    def begin_epoch(self, indices, shifts, flips, rates, *, should_stop):
+        """Put an epoch's steps where `train` finds them, and compile it; return whether training may go on.
 
         `indices` are int32 `(steps, batch)`, the images of each step; `shifts` float32 `(steps, batch, 2)` and
-        `flips` bool `(steps, batch)` their augmentation, `rates` float32 `(steps,)` the learning rates. The loss
-        is the cross-entropy; L2 is the sum of the model's L2 terms, which is minimized with it.
-        """
-        raise NotImplementedError
+        `flips` bool `(steps, batch)` their augmentation, `rates` float32 `(steps,)` the learning rates.
 
-    def compile(self, indices, shifts, flips, rates, *, should_stop):
-        """Compile what `train` does with arrays like these; return whether training may go on.
-
-        It may not once `should_stop()` is true. A compilation cannot be interrupted, and that of a deep network
-        would hold up a Stop for many seconds. So a thread that trains leaves it to another one, where what was
-        given up runs to its end and changes nothing; the next one waits for it. In the main thread, Ctrl-C serves.
+        Training may not go on once `should_stop()` is true. A compilation cannot be interrupted, and that of a
+        deep network would hold up a Stop for many seconds. So a thread that trains leaves it to another one, where
+        what was given up runs to its end and changes nothing; the next one waits for it. In the main thread,
+        Ctrl-C serves.
         """
-        if indices.shape in self._ready:
+        self._place_epoch(indices, shifts, flips, rates)
+        if indices.shape == self._ready:
             return True
-        arrays = (indices, shifts, flips, rates)
         if threading.current_thread() is threading.main_thread():
-            self._compile(*arrays)
-            self._ready |= {indices.shape}
+            self._compile()
+            self._ready = indices.shape
             return True
         errors = []
 
@@ -50,7 +45,7 @@ class Steps:
             with _one_compilation:
                 try:
                     if not should_stop():
-                        self._compile(*arrays)
+                        self._compile()
                 except Exception as error:
                     errors.append(error)
 
@@ -62,11 +57,23 @@ class Steps:
             raise errors[0]
         if should_stop():
             return False
-        self._ready |= {indices.shape}
+        self._ready = indices.shape
         return True
 
-    def _compile(self, indices, shifts, flips, rates):
-        """Compile the training of arrays like these, unless it is compiled already."""
+    def train(self, first, count):
+        """Make `count` steps of the epoch from step `first` on; return float32 `(count, 3)`, a row for each.
+
+        A row has the cross-entropy of the step's batch, the accuracy, and the sum of the model's L2 terms, which
+        is minimized, too.
+        """
+        raise NotImplementedError
+
+    def _place_epoch(self, indices, shifts, flips, rates):
+        """Keep an epoch's steps on the devices."""
+        raise NotImplementedError
+
+    def _compile(self):
+        """Compile the training of epochs like the one in place."""
         raise NotImplementedError
 
     def predict(self, images):
@@ -84,8 +91,8 @@ class Steps:
 
     def release(self):
         """Give back what the compiled steps keep."""
-        self._train = self._predict = None
-        self._ready = frozenset()
+        self._train = self._predict = self._epoch = None
+        self._ready = None
 
     def _variables(self):
         for part, owner in (("model", self.model), ("optimizer", self.optimizer)):

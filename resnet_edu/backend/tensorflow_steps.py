@@ -34,14 +34,14 @@ class TensorFlowSteps(Steps):
         else:
             self._images, self._labels = tf.constant(images), tf.constant(labels, "int32")
 
-    def _compile(self, *arrays):
-        self._train.get_concrete_function(*map(tf.constant, arrays))
+    def train(self, first, count):
+        return self._train(*self._epoch, tf.constant(first), tf.constant(count)).numpy()[first : first + count]
 
-    def train(self, indices, shifts, flips, rates):
-        steps, batch = indices.shape
-        arrays = map(tf.constant, (indices, shifts, flips, rates))
-        loss, right, l2 = (float(total) for total in self._train(*arrays))
-        return loss / steps, right / (steps * batch), l2 / steps
+    def _place_epoch(self, *arrays):
+        self._epoch = [tf.constant(array) for array in arrays]
+
+    def _compile(self):
+        self._train.get_concrete_function(*self._epoch, tf.constant(0), tf.constant(1))
 
     def predict(self, images):
         return self._predict(tf.constant(images)).numpy()
@@ -52,17 +52,18 @@ class TensorFlowSteps(Steps):
     def _scope(self):
         return self._strategy.scope() if self._strategy else contextlib.nullcontext()
 
-    def _train_several(self, indices, shifts, flips, rates):
-        totals = tf.zeros(3)
-        for step in tf.range(tf.shape(indices)[0]):
+    def _train_several(self, indices, shifts, flips, rates, first, count):
+        seen = tf.zeros((indices.shape[0], 3))
+        for step in tf.range(first, first + count):
             self.optimizer.learning_rate.assign(rates[step])
             arguments = (indices[step], shifts[step], flips[step])
             if self._strategy:
-                sums = self._strategy.run(self._share_of_step, arguments)
-                totals += self._strategy.reduce("SUM", sums, axis=None)
+                shares = self._strategy.run(self._share_of_step, arguments)
+                row = self._strategy.reduce("SUM", shares, axis=None)
             else:
-                totals += self._step(*arguments)
-        return tf.unstack(totals)
+                row = self._step(*arguments)
+            seen = tf.tensor_scatter_nd_update(seen, [[step]], [row])
+        return seen
 
     def _share_of_step(self, indices, shifts, flips):
         """Take one replica's share of the batch."""
@@ -86,7 +87,8 @@ class TensorFlowSteps(Steps):
             loss = entropy + l2
         self.optimizer.apply(tape.gradient(loss, weights), weights)
         answers = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
-        return tf.stack([entropy, tf.reduce_sum(tf.cast(answers == y, tf.float32)), l2])
+        right = tf.reduce_sum(tf.cast(answers == y, tf.float32))
+        return tf.stack([entropy, right / whole_batch, l2])
 
     def _predict_batch(self, images):
         return self.model(self._plain(images), training=False)
