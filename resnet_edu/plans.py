@@ -53,7 +53,8 @@ class Plan:
     @property
     def title(self):
         """What is trained, in words that make the name of a folder, too."""
-        return f"{self.model}-{self.depth}-{self.variant}-{self.recipe.name}-{self.images}-seed{self.seed}"
+        words = [self.model, self.depth, self.variant, self.recipe.name, self.images, f"seed{self.seed}"]
+        return "-".join(map(str, words if self.precision == "float32" else [*words, self.precision]))
 
     @property
     def command(self):

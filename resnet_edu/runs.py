@@ -105,7 +105,8 @@ def describe_run(run):
     """Return one line for below a figure: that it is recorded, on what, with which seeds."""
     seeds = sorted({row["seed"] for row in run["rows"]})
     made_with = ", ".join(run["versions"].values())
-    return f"recorded: {len(run['rows'])} trainings, seeds {seeds[0]} to {seeds[-1]}; {made_with}"
+    which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"recorded: {len(run['rows'])} trainings, {which}; {made_with}"
 
 
 def versions():

@@ -31,7 +31,6 @@ from resnet_edu import data
 from resnet_edu.data import DataError, DataNotFound
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-SHARED = REPOSITORY.parent / "shared" / "cifar10"
 
 
 # --- good data ---------------------------------------------------------------------------------------------
@@ -178,21 +177,17 @@ def test_class_names():
     assert data.CIFAR10_CLASSES[0] == "airplane" and data.CIFAR10_CLASSES[9] == "truck"
 
 
-def test_real_cifar10(tmp_path, capsys):
-    if not SHARED.is_dir():
-        pytest.skip(f"real CIFAR-10 is not on this machine ({SHARED})")
-    subprocess.run([sys.executable, SHARED / "unpack.py", tmp_path], check=True, capture_output=True)
+def test_real_cifar10(cifar10, capsys):
     start = time.perf_counter()
-    (x_train, y_train), (_, y_test) = data.load_cifar10(tmp_path)
+    (x_train, y_train), (_, y_test) = data.load_cifar10(cifar10)
     seconds = time.perf_counter() - start
     with capsys.disabled():
         print(f" [real CIFAR-10 loaded in {seconds:.2f} s]", end="")
     assert seconds < 10  # 1 s measured on two idle cores
     assert np.abs(x_train.mean(axis=(0, 1, 2)) / 255 - [0.4914, 0.4822, 0.4465]).max() < 1e-4
     assert np.bincount(y_train).tolist() == [5000] * 10 and np.bincount(y_test).tolist() == [1000] * 10
-    text, is_intact = data.describe_data(tmp_path)
+    text, is_intact = data.describe_data(cifar10)
     assert is_intact and f"intact: ../{data.FOLDER_NAME}\n" in text and "0.4914 0.4822 0.4465" in text
-    shutil.rmtree(tmp_path / data.FOLDER_NAME)
 
 
 def test_no_framework_is_imported():

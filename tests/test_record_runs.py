@@ -1,18 +1,15 @@
 """What the recorder trains, and that each of its recorded runs is whole."""
 
-import importlib.util
 import math
 from pathlib import Path
 
 import pytest
+import record_runs
 
 from resnet_edu import plans, published, recipes, runs
 from resnet_edu.checkpoints import TrainingError
 
 ROOT = Path(__file__).resolve().parent.parent
-SPEC = importlib.util.spec_from_file_location("record_runs", ROOT / "tools" / "record_runs.py")
-record_runs = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(record_runs)
 RECORDED = [name for name in record_runs.EXPERIMENTS if (runs.folder() / f"{name}.json").exists()]
 MOST_BYTES = 25e6
 
@@ -59,6 +56,13 @@ def test_degradation_shows_on_real_images_too():
     assert rows["plain_net", 56]["accuracy"][-1] < rows["plain_net", 20]["accuracy"][-1] - 0.3
     assert rows["resnet_v1", 56]["accuracy"][-1] > rows["plain_net", 56]["accuracy"][-1] + 0.3
     assert all(min(norms) > 5e-3 for norms in rows["plain_net", 56]["norms"].values())
+
+
+def test_a_deep_v2_learns_faster_on_real_images():
+    # The text of lesson 5.
+    rows = {(row["model"], row["depth"]): row["accuracy"][-1] for row in runs.load_run("cifar10_short")["rows"]}
+    assert rows["resnet_v2", 56] > rows["resnet_v2", 29] > rows["resnet_v1", 56] + 0.05
+    assert rows["resnet_v1", 20] > rows["resnet_v1", 56] + 0.05
 
 
 @pytest.mark.parametrize("at_once", [1, 2])

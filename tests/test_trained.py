@@ -1,17 +1,11 @@
 """The trained networks that come with the course give what was recorded of them."""
 
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 
 from resnet_edu import lesions, plans, runs, trained
 
-CIFAR10 = Path(__file__).resolve().parent.parent.parent / "shared" / "cifar10"
 SAMPLE = 2000  # the test images that the lesions were recorded on
 
 WITH_WEIGHTS = [
@@ -24,17 +18,6 @@ WITH_WEIGHTS = [
 
 def test_there_are_trained_networks():
     assert ("digits_trained", "resnet_v1", 56) in WITH_WEIGHTS
-
-
-@pytest.fixture(scope="module")
-def cifar10(tmp_path_factory):
-    """Return where the real CIFAR-10 is; skip the test where it is not."""
-    if not CIFAR10.is_dir():
-        pytest.skip(f"real CIFAR-10 is not on this machine ({CIFAR10})")
-    folder = tmp_path_factory.mktemp("cifar10")
-    subprocess.run([sys.executable, CIFAR10 / "unpack.py", folder], check=True, capture_output=True)
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize(("run", "model", "depth"), [row for row in WITH_WEIGHTS if row[0] == "digits_trained"])

@@ -81,10 +81,23 @@ EXPERIMENTS = {
         "seconds were taken while the machine did other things, too",
         [
             plans.Plan(model, depth, recipes.shorten_recipe(QUICK, 10))
-            for depth in (20, 56)
-            for model in ("plain_net", "resnet_v1")
+            for model, depth in [
+                ("plain_net", 20),
+                ("resnet_v1", 20),
+                ("plain_net", 56),
+                ("resnet_v1", 56),
+                ("resnet_v2", 29),
+                ("resnet_v2", 56),
+            ]
         ],
-        keeps=lambda plan: (plan.model, plan.depth) != ("plain_net", 56),
+        keeps=lambda plan: (plan.model, plan.depth) in [("plain_net", 20), ("resnet_v1", 20), ("resnet_v1", 56)],
+        lesions=_all,
+    ),
+    "cifar10_full": Experiment(
+        "the paper's recipe at its full length on a CPU, in bfloat16: all 50,000 training images, and one test; "
+        "the seconds were taken while the machine did other things, too",
+        [plans.Plan(model, 20, PAPER, precision="mixed_bfloat16") for model in ("resnet_v1", "plain_net")],
+        keeps=_all,
         lesions=_all,
     ),
     # The paper's table. For a GPU: on two CPU cores, days.

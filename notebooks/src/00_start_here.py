@@ -152,7 +152,9 @@ except ValueError as error:
 # | [4 · ResNet v1](04_resnet_v1.ipynb) | build the network, count its cost, hunt a bug | 100 min | 15 s |
 # | [5 · ResNet v2](05_resnet_v2.ipynb) | move the ReLU, build the bottleneck, compare with v1 | 100 min | 50 s |
 # | [6 · Training on CIFAR-10](06_train_cifar10.ipynb) | audit a training script, train by a recipe, test once | 110 min | 1 min |
+# | [7 · Inside trained ResNets](07_inside_resnets.ipynb) | take blocks out, follow paths, look at the loss | 100 min | 40 s |
+# | [8 · ImageNet ResNets](08_imagenet_resnets.ipynb) | count the large networks, test equal outputs, move blocks | 80 min | 30 s |
 #
-# The last column was measured (`benchmarks/lessons.md` has the machine and the memory each lesson needs). More lessons follow: a look inside trained networks, and the large networks for ImageNet.
+# The last column is for a slow machine. `benchmarks/lessons.md` has a measurement on a faster one, and the memory that each lesson needs.
 #
 # **Next:** [lesson 1](01_vanishing_gradients.ipynb).

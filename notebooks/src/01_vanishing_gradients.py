@@ -25,7 +25,7 @@ y = y_train[:64]
 print(x.shape, y.shape, x_train.shape)
 
 # %% [markdown]
-# Now a network: 20 layers, one after the other. It starts with a convolution, then come three *stages* of 3 × 3 convolutions with 16, 32 and 64 filters, and a classifier at the end. The second and the third stage each halve the image: 8 × 8, 4 × 4, 2 × 2 pixels. There is no normalization yet, and no shortcut. A network without shortcuts is called *plain*.
+# Now a network: 20 layers, one after the other. It starts with a convolution, then come three *stages* of 3 × 3 convolutions with 16, 32 and 64 filters, and a classifier at the end. The second and the third stage each halve the image: 8 × 8, 4 × 4, 2 × 2 pixels. After each convolution every value goes through an *activation function*, here the sigmoid $\sigma(z) = 1/(1+e^{-z})$, an S-shaped curve from 0 to 1. There is no normalization yet, and no shortcut. A network without shortcuts is called *plain*.
 
 # %% tags=["nbval-check-output"]
 from resnet_edu import models
@@ -83,14 +83,14 @@ def show(norms, title=""):
 
 
 # %% [markdown]
-# By default, `fresh_gradient_norms` takes a plain network with ReLU, He weights and batch normalization. We change what we want to look at.
+# By default, `fresh_gradient_norms` takes a plain network with ReLU, He weights and batch normalization; sections 4 and 6 explain them. We change what we want to look at.
 
 # %%
 by_depth = {f"depth {depth}": measure(depth, **sigmoid) for depth in (8, 20, 56)}
 show(by_depth, "sigmoid, Glorot uniform, no normalization")
 
 # %% [markdown]
-# Read the figure from right to left, the way the gradient travels. The last convolution has a gradient norm of about 0.5 at every depth. With each layer towards the input the norm drops by a similar factor, so on a logarithmic axis the curves are almost straight. In the network of 56 layers the first norms are exactly **0**: too small for single precision, which ends at about 1e-38.
+# Read the figure from right to left, the way the gradient travels. The last convolution has a gradient norm of about 0.56 at every depth. With each layer towards the input the norm drops by a similar factor, so on a logarithmic axis the curves are almost straight. In the network of 56 layers the first norms are exactly **0**: too small for single precision, which ends at about 1e-38.
 
 # %%
 from resnet_edu import checks
@@ -154,9 +154,9 @@ checks.check_shrink_factor(shrink_factor)
 # %% [markdown]
 # ## 4. ReLU: the trend is repaired, the level is not
 #
-# ReLU has slope 1 where its input is above 0. Now the weights decide. Three common choices for their size:
+# ReLU, $\max(0, z)$, has slope 1 where its input is above 0. Now the weights decide. Three common choices for their size:
 #
-# - **normal, σ = 0.01**, a small number that "should be safe",
+# - **normal, σ = 0.01** (here σ is the standard deviation), a small number that "should be safe",
 # - **Glorot uniform**, the default of Keras, made for layers without ReLU,
 # - **He normal**, made for ReLU: variance 2 / fan-in, where *fan-in* is the number of values that one output sums over.
 
@@ -444,8 +444,8 @@ checks.check_rescue(setting)
 #
 # - A gradient is multiplied at every layer on its way back. Sigmoids make a trend of it: the first layers get almost nothing. Bad weights under ReLU change the level of all layers.
 # - Look at the **trend** along depth and at the **level**. A ratio alone hides half of the picture.
-# - Batch normalization repairs the level. In a deep plain network the gradient then does **not** vanish. It grows towards the input.
-# - With shortcuts and normalization the norms stay nearly even at every depth we tried.
+# - Batch normalization repairs the level of ReLU networks. In a deep plain one the gradient then does **not** vanish. It grows towards the input. With sigmoids it still vanishes.
+# - With ReLU, shortcuts and normalization the norms stay nearly even at every depth we tried.
 #
 # **Next:** lesson 2 trains plain and residual networks side by side and asks whether gradients explain the difference.
 #

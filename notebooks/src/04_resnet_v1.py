@@ -7,7 +7,7 @@
 #
 # **You need** lesson 3. No GPU, no download.
 #
-# **Time:** about 100 minutes with the exercises. All cells together run in about 15 seconds on two CPU cores.
+# **Time:** about 100 minutes with the exercises. All cells together run in about 10 seconds on two CPU cores.
 
 # %% [markdown]
 # ## 1. From the block to the network
@@ -266,8 +266,8 @@ for name in ("article", "paper"):
 # - A **bias** before BN does nothing in training: BN subtracts it again. It only adds parameters.
 # - **Padding** shortcuts (option A) have no parameters, so the paper's plain and residual networks are equal in size, and differ in the shortcut alone. In the article's they are not.
 # - **Pooling** is the same for images of 32 × 32: the last map has 8 × 8 pixels.
-# - The **L2** factor: Keras' `L2(1e-4)` adds 10⁻⁴ · w² to the loss, whose gradient is 2 · 10⁻⁴ · w. The paper's weight decay of 10⁻⁴ has the gradient 10⁻⁴ · w, which in Keras is `L2(5e-5)`. So the article decays twice as much as the paper. The paper decays the classifier too.
-# - **BN**: the article takes Keras' defaults. The paper does not print its own; 0.9 and 10⁻⁵ are those of its authors' framework as far as known, and PyTorch's.
+# - The **L2** factor: Keras' `L2(1e-4)` adds 10⁻⁴ · w² to the loss, whose gradient is 2 · 10⁻⁴ · w. The paper's weight decay of 10⁻⁴ has the gradient 10⁻⁴ · w, which in Keras is `L2(5e-5)`. So the article's term has twice the gradient of the paper's. (*Weight decay* pulls each weight a little towards zero at every step. How strongly a term in the loss does so depends on the optimizer, too: lesson 6.) The paper decays the classifier too.
+# - **BN**: *momentum* is the share of the old moving mean that is kept at each step, *epsilon* the small number that is added to the variance. The article takes Keras' defaults. The paper does not print its own. We take PyTorch's, 0.9 and 10⁻⁵. (PyTorch writes this momentum as 0.1.)
 #
 # The counts, plain against residual:
 
@@ -310,7 +310,7 @@ checks.check_padding_shortcut(padding_shortcut)
 # %% [markdown]
 # ## 7. Check against published counts
 #
-# Published numbers are an independent test. The totals of the article's networks are known to the last parameter. The paper rounds its own to two digits (He et al. 2015b, table 6):
+# Published numbers are an independent test. The totals of the article's networks are known to the last parameter: `model.summary()` prints them for the Keras example. The paper rounds its own to two digits (He et al. 2015b, table 6):
 
 # %% tags=["nbval-check-output"]
 article = {20: 274_442, 56: 861_770, 110: 1_742_762}

@@ -7,7 +7,7 @@
 #
 # **You need** lesson 4. CIFAR-10 if you have it; without it, this lesson uses the digits. No GPU is needed, one is used.
 #
-# **Time:** about 110 minutes with the exercises. All cells together run in about 60 seconds on the digits, and in about 3 minutes on CIFAR-10, on two CPU cores.
+# **Time:** about 110 minutes with the exercises. All cells together run in about 30 seconds on the digits, and in about 3 minutes on CIFAR-10, on two CPU cores.
 
 # %% [markdown]
 # ## 1. A script to audit
@@ -30,9 +30,9 @@
 # scores = model.evaluate(x_test, y_test)
 # ```
 #
-# A *callback* is an object that Keras calls at the end of each epoch. The checkpoint saves the weights, the scheduler and the reducer change the learning rate. `validation_data` are images that are not trained on, but measured after each epoch.
+# A *callback* is an object that Keras calls at fixed moments, such as the start and the end of each epoch. The checkpoint saves the weights, the scheduler and the reducer change the learning rate. `validation_data` are images that are not trained on, but measured after each epoch.
 #
-# Many people have copied this script. It has five traps: one in what it measures, two in what does not happen although it is written there, one in a number, and one in calls that no longer exist. Look for them before you read on. Each has an exercise.
+# Many people have copied this script. It has five traps: one in what it measures, two in what does not happen although it is written there, one in a number, and one in names that no longer exist. Look for them before you read on. Each has an exercise.
 
 # %%
 import keras
@@ -84,7 +84,7 @@ from resnet_edu import checks
 checks.check_prediction("selection", prediction_selection)
 
 # %% [markdown]
-# The gap is the *selection bias*: part of the best figure is luck, and the luck belongs to the images that chose. Luck shrinks with the root of the number of images: with 10,000 test images instead of 180, and epochs that differ as much as here, about a seventh of this gap would be left. Such a bias is small, but it always favours the one who reports it, and it grows with every setting that is tried.
+# The gap is the *selection bias*: part of the best figure is luck, and the luck belongs to the images that chose. Luck shrinks with the root of the number of images: with 10,000 test images instead of 180, at most about a seventh of this gap would be left. It is a seventh if all epochs are equally good; if some really are better, many images tell them apart, and less is left. Such a bias is small, but it always favours the one who reports it, and it grows with every setting that is tried.
 #
 # The way out is old: keep some of the **training** images back, the *validation set*, choose by them, and use the test set once, at the end. The paper does this with 45,000 and 5,000 images to find its schedule, and then trains on all 50,000.
 #
@@ -125,7 +125,7 @@ for field in article:
 # %% [markdown]
 # Each field can be switched by itself, for example `recipes.change_recipe(recipe, ["shift=0"])`:
 #
-# - **Optimizer and rate.** The article takes Adam at 0.001, the paper SGD with momentum at 0.1.
+# - **Optimizer and rate.** The article takes Adam at 0.001, the paper SGD (stochastic gradient descent: a step against the gradient of one batch) with momentum at 0.1.
 # - **Length.** 200 epochs, or 64,000 steps of 128 images: in images, 10.0 million against 8.2 million.
 # - **Milestones.** Where the rate drops, and to which share of the first rate. The paper's count steps.
 # - **Augmentation** (shift, whole pixels, fill). Shifts by any distance up to 3.2 pixels with a repeated border, or by whole pixels up to 4 with zeros. Section 7 shows both.
@@ -238,10 +238,10 @@ def fit_with_checkpoint(**options):
 try:
     fit_with_checkpoint(monitor="val_acc")
 except ValueError as error:
-    print(f"stopped after an epoch: {str(error)[:120]} …")
+    print(f"stopped after an epoch: {error}")
 
 # %% [markdown]
-# As it is written, this callback stops the script with an error, after an epoch of work. The message recommends `mode="max"`. Do what it says:
+# As it is written, this callback stops a training with an error, after an epoch of work. The message wants `mode="max"` if the highest value is the best. Accuracy should be high, so do that:
 
 # %%
 history = fit_with_checkpoint(monitor="val_acc", mode="max")
@@ -287,9 +287,9 @@ checks.check_l2_factor(l2_factor)
 #
 # With Adam, as in the article, a decay inside the gradient is something else again. Adam divides the whole gradient by its usual size, the decay with it. So the strength of the article's L2 does not compare with the paper's at all.
 #
-# ## 7. Trap 5: calls that are gone, and augmentation
+# ## 7. Trap 5: names that are gone, and augmentation
 #
-# Keras 3 has no `fit_generator`, and it no longer offers `ImageDataGenerator`. (TensorFlow keeps an old copy.) It has layers for augmentation. Do they draw anew for each image? A batch of 64 times the same image goes through `keras.layers.RandomCrop`. How many different images come out?
+# In Keras 3, `Adam` no longer takes `lr`, there is no `fit_generator`, and no `ImageDataGenerator`. (TensorFlow keeps an old copy.) So today the script stops at `Adam(lr=…)`, before any training. That is why we look at its parts one by one. Keras 3 has layers for augmentation. Do they draw anew for each image? A batch of 64 times the same image goes through `keras.layers.RandomCrop`. How many different images come out?
 #
 # - `"a"`: 64, or nearly
 # - `"b"`: 1
@@ -411,7 +411,7 @@ print(
 # %% [markdown]
 # ### What it gets wrong
 #
-# The confusion matrix shows for each class (row) for what its images are taken (column), in percent.
+# The confusion matrix shows for each class (row) for what its images are taken (column), in percent. (Empty: less than half a percent.)
 
 # %%
 names = data.CIFAR10_CLASSES if is_cifar else [str(digit) for digit in range(10)]
@@ -441,7 +441,7 @@ plt.show()
 # %% [markdown]
 # ## 9. Recorded runs
 #
-# The recipe `quick` trains ResNet-20 on all 50,000 images for three epochs, without shifts. At the speed that `benchmarks/training.md` has for two CPU cores this takes about four minutes. We recorded it for three seeds, the plain network of the same depth beside it, and the article's recipe cut to three epochs. If you have CIFAR-10, your own run is the last line; it is another network or another length.
+# The recipe `quick` trains ResNet-20 on all 50,000 images for three epochs, without shifts. At the speed that `benchmarks/training.md` has for two CPU cores this takes about four minutes. We recorded it for three seeds, the plain network of the same depth beside it, and the article's recipe cut to three epochs. If you have CIFAR-10, the curve called yours shows the first epochs of your own run; it is another network or another length.
 
 # %%
 from resnet_edu import runs
@@ -454,7 +454,7 @@ for row in recorded["rows"]:
         {"accuracy": value} for value in row["accuracy"]
     ]
 if is_cifar:
-    curves["yours"] = histories["training"]
+    curves["yours"] = histories["training"][:3]
 fig, ax = plt.subplots(figsize=(9, 3.6), layout="constrained")
 plotting.plot_accuracies(curves, ax)
 plt.show()
@@ -463,7 +463,7 @@ for row, name in zip(recorded["rows"], curves):
 print(runs.describe_run(recorded))
 
 # %% [markdown]
-# Three epochs are not a verdict on a network or a recipe. Three seeds of the same ResNet end six points apart, and the plain network lies between them. Whoever had trained each network once could have told any story. Here is what was published, and what this course has recorded: test accuracy in percent.
+# (The figure shows the training accuracy, the list the test accuracy. In the figure plain-20 covers ResNet-20, seed 2.) Three epochs are not a verdict on a network or a recipe. Three seeds of the same ResNet end six points apart, and the plain network lies between them. Whoever had trained each network once could have told any story. Here is what was published, and what this course has recorded: test accuracy in percent.
 
 # %%
 from resnet_edu import published
@@ -475,7 +475,7 @@ short = runs.load_run("cifar10_short")
 print("ours, ten epochs:", runs.describe_run(short))
 
 # %% [markdown]
-# A dash means that nothing is published, or nothing is recorded yet: full trainings need a GPU, and this course has not recorded any. Our ten epochs (recipe `quick`, two CPU cores, one seed) are no match for the published 164 or 200. In them plain-56 and ResNet-56 are behind the networks with 20 layers; the paper's long training brings ResNet-56 to the front and leaves plain-56 behind. The paper's plain networks are read off its figure 6.
+# A dash means that nothing is published, or nothing is recorded yet: this course has not recorded any full training. Our ten epochs (recipe `quick`, two CPU cores, one seed) are no match for the published 164 or 200. In them plain-56 and ResNet v1-56 are behind the plain network and the ResNet v1 with 20 layers; the paper's long training brings ResNet v1-56 above both and leaves plain-56 behind. Our v2 networks have the paper's widths. The article's v2-56 is 2.8 times as large, so the two figures of that row belong to different networks. The paper's plain networks are read off its figure 6.
 #
 # Read the two published columns with what you know now. How the epochs of the article's figures were chosen is not documented; the test images were its validation images. The recipes differ in every line of section 3. The paper gives a spread for ResNet-110 only, 93.39 ± 0.16; its table lists the best of the five runs, 93.57. Differences of one or two tenths of a point, such as those between 44 and 56 layers, are within what another seed or other test images would change.
 #

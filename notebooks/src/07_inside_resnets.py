@@ -39,7 +39,7 @@ for part in parts["ResNet-20"][:5]:
 #
 # ### Exercise 1 · A network without a part (easy, 10 minutes)
 #
-# Write `accuracy_without(parts, name, x, y)`. `parts` is such a list; each part has a `name` and is called like a function, `part(x)`. Run all parts in order, except the one called `name`. Return the share of images whose largest output is at the place that `y` says.
+# Write `accuracy_without(parts, name, x, y)`. `parts` is a list as `dissect` gives it, from the stem to the head; each part has a `name` and is called like a function, `part(x)`. Run all parts in order, except the one called `name`. Return the share of images whose largest output is at the place that `y` says.
 
 
 # %% tags=["exercise"]
@@ -96,7 +96,7 @@ for label, accuracies in without_one.items():
 checks.check_prediction("lesion", prediction_lesion)
 
 # %% [markdown]
-# Without one block, plain-20 is around chance. ResNet-56 loses less than a point in the median, two of 360 images. Veit et al. (2016) took blocks out of a ResNet of 110 layers and layers out of a VGG, trained on CIFAR-10, with the same outcome; they call it a *lesion study*. One thing in the figure is less often told: the blocks are **not** equal. Here the early ones, above all the second block of stage 1, cost most accuracy, the late ones hardly any.
+# Without one block, plain-20 is around chance. ResNet-56 loses less than a point in the median, two of 360 images. Veit et al. (2016) took blocks out of a ResNet of 110 layers and layers out of a VGG, a plain network (lesson 8), trained on CIFAR-10, with the same outcome; they call it a *lesion study*. One thing in the figure is less often told: the blocks are **not** equal. Here the early ones, above all the second block of stage 1, cost most accuracy, the late ones hardly any.
 #
 # Is one network luck? Three seeds of each were trained and taken apart:
 
@@ -149,9 +149,9 @@ for key in ("without_some", "swapped"):
         print(key, label, ", ".join(f"{n}: {median:.2f}" for n, median in medians.items()))
 
 # %% [markdown]
-# In the median up to six swaps cost the ResNets little, single draws much; from seven on ResNet-56 suffers. (Swaps can undo each other. That is why plain-20 is whole again now and then.) Taking out **several** blocks costs more. Veit et al. report an error that grows smoothly with the number of blocks taken out of 54. Ours falls unevenly: up to about five blocks the draw decides, whether an important early block is among them; beyond that, accuracy falls anyway. So "any few blocks can go" would be too strong for this network.
+# In the median up to six swaps cost ResNet-56 two points at most, and ResNet-20 hardly anything, but for two swaps, which cost it eleven. Single draws cost much. From seven on ResNet-56 suffers; when that begins depends on the seed (with seed 2 the median stays above 0.9 up to 18 swaps). (Swaps can undo each other. That is why plain-20 is whole again now and then.) Taking out **several** blocks costs more. Veit et al. report an error that grows smoothly with the number of blocks taken out of 54. Ours falls unevenly: up to about five blocks the draw decides, whether an important early block is among them; beyond that, accuracy falls anyway. So "any few blocks can go" would be too strong for this network.
 #
-# The same with real images: four networks on CIFAR-10, trained for ten epochs on a CPU (well below what full training reaches):
+# The same with real images: six networks on CIFAR-10, trained for ten epochs on a CPU (well below what full training reaches). Two of them are ResNets v2, from lesson 5:
 
 # %%
 cifar = runs.load_run("cifar10_short")
@@ -164,7 +164,7 @@ for row in cifar["rows"]:
 print(runs.describe_run(cifar))
 
 # %% [markdown]
-# (Taken apart on 2,000 test images.) The plain networks fall to about chance, whichever block is missing; plain-56 was not good when whole. ResNet-56 loses less than three points in the median, as in the literature, and 43 without its most important block. ResNet-20 loses 13 to 25 points, and 20 in the median: far from chance, and far more than on the digits, 1.6 points. It has six blocks that can go, and each does more of the work. A swap is not free in either. So what the digits show in the median, the deep ResNet shows on CIFAR-10, too, and the shallow one only in part. It is one seed, and a short training.
+# (Taken apart on 2,000 test images.) The plain networks fall to about chance, whichever block is missing; plain-56 was not good when whole. ResNet v1-56 loses less than three points in the median, as in the literature, and 43 without its most important block. V2-56 loses eight in the median, v1-20 twenty, v2-29 thirty-four: far from chance, and far more than ResNet-20 on the digits, 1.6 points. Fewer blocks that can go, 24, 15, 6 and 6, go with a larger loss here. But that is not the whole reason: ResNet-20 has the same six on the digits. And v1-56 is the least trained of the four, so some of its blocks may have learned little that could be missed. A swap is not free, either. So what the digits show in the median, only v1-56 shows here. It is one seed, and a short training.
 #
 # ## 3. Many paths
 #
@@ -227,7 +227,7 @@ print(f"and these are {paths.count_share(blocks, min(main), max(main)):.0%} of a
 #
 # ## 4. What the start of training has to do with it
 #
-# At the start of training, a branch by He's rule has the same variance as its input. In a network **without** batch normalization the sum of both has twice the variance, and after $L$ blocks $2^L$ times. **With** batch normalization on the branch, each branch adds a variance of 1, and after $L$ blocks there are $L + 1$. The chain of dense pre-activation blocks of lesson 3 shows it:
+# At the start of training, a branch by He's rule has the same variance as its input. In a network **without** batch normalization the sum of both has twice the variance, and after $L$ blocks $2^L$ times. **With** batch normalization on the branch, each branch adds a variance of 1, and after $L$ blocks there are $L + 1$. The chain of dense blocks of lesson 3 (BN, ReLU, weights, and nothing after the addition) shows it:
 
 # %%
 from resnet_edu import propagation
@@ -382,6 +382,7 @@ for ax, label in zip(axes, ["plain-20", "ResNet-20"]):
     )
 fig.colorbar(drawn, ax=axes, ticks=range(-3, 2), label="loss, logarithm to base 10")
 plt.show()
+print("seed 0 of each network, one pair of random directions")
 
 # %% [markdown]
 # Both lie in a smooth bowl. At depth 20 a plain network trains well, and its surface shows it. (Where the loss is below 0.001, the colour stays the darkest.) And at depth 56? The recorded networks were trained for 120 epochs like the others. Plain-56 had reached little by then; its training accuracy is printed below.
@@ -404,10 +405,10 @@ for ax, (label, row) in zip(axes, rows.items()):
     )
 fig.colorbar(drawn, ax=axes, ticks=range(-3, 2), label="loss, logarithm to base 10")
 plt.show()
-print(runs.describe_run(recorded))
+print("seed 0 of each network, one pair of random directions;", runs.describe_run(recorded))
 
 # %% [markdown]
-# ResNet-56 sits at the bottom of a wide bowl. Plain-56 sits in a shallow dent: at 0.25 the loss has risen from 1.61 to 2.05, at 0.5 it is above $\ln 10 \approx 2.3$, that of guessing. Li et al. show a strongly non-convex surface for their plain-56, which had learned much more (13.3 % error on CIFAR-10). Ours shows a dent. Both are pictures of **where training ended**, along two directions out of hundreds of thousands. They show that the plain network's place is worse. They do not show why training went there.
+# ResNet-56 sits at the bottom of a wide bowl. Plain-56 sits in a shallow dent: at 0.25 the loss has risen from 1.61 to 2.05, at 0.5 it is above $\ln 10 \approx 2.3$, that of guessing. (Seeds 1 and 2, recorded too, rise from 1.49 to 1.94 and from 1.55 to 2.25 at 0.25.) Li et al. show a strongly non-convex surface for their plain-56, which had learned much more (13.3 % error on CIFAR-10). Ours shows a dent. Both are pictures of **where training ended**, along two directions out of hundreds of thousands. They show that the plain network's place is worse. They do not show why training went there.
 #
 # And the statistics? With those of training, as Li et al. have them, the numbers are others:
 

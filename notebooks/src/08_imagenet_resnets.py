@@ -113,7 +113,7 @@ for name, depth, build in [
 checks.check_prediction("vgg_152", prediction_vgg)
 
 # %% [markdown]
-# The paper's abstract says "8× deeper than VGG nets but still having lower complexity". That holds: ResNet-152 needs 11.3 billion multiply-adds, VGG-19 19.6. Two things make it possible. At 56 × 56 pixels the ResNet has 64 filters where VGG has 256, and it hardly works on larger maps at all. And the bottlenecks do their 3 × 3 convolution on few channels. (One dense layer instead of three saves parameters, 124 of VGG-19's 144 million, but hardly any multiply-adds.)
+# The paper's abstract says "8× deeper than VGG nets but still having lower complexity". That holds: ResNet-152 needs 11.3 billion multiply-adds, VGG-19 19.6. Two things make it possible. At 56 × 56 pixels the ResNet's 3 × 3 convolutions have 64 filters where VGG's have 256, and it hardly works on larger maps at all. And in the later stages, too, the bottlenecks keep the 3 × 3 convolutions narrow. (VGG-19's three dense layers hold 124 of its 144 million parameters, the one dense layer of ResNet-152 two million. In multiply-adds they hardly count.)
 #
 # The paper prints 1.8, 3.6, 3.8, 7.6 and 11.3 billion for its ResNets. We count 1.81, 3.66, 3.86, 7.57 and 11.28. At 34 layers the projections make the difference (plain-34: 3.64); for 50 layers we find none but that the figure was cut off. Its "FLOPs" are multiply-adds, as in lesson 4. The trainable parameters are, to the last one, those that torchvision states for its networks of the same depths (a test of the course compares them).
 
@@ -121,11 +121,11 @@ checks.check_prediction("vgg_152", prediction_vgg)
 import matplotlib.pyplot as plt
 
 errors = {
-    "AlexNet": 43.45,
+    "AlexNet": 43.48,
     "VGG-19": 27.62,
     "ResNet-18": 30.24,
-    "ResNet-34": 26.70,
-    "ResNet-50": 23.85,
+    "ResNet-34": 26.69,
+    "ResNet-50": 23.87,
     "ResNet-101": 22.63,
     "ResNet-152": 21.69,
 }
@@ -328,7 +328,7 @@ for name, found in compared.items():
 #
 # ## 7. Which ResNet today, and where the shortcut lives on
 #
-# **Which one to use.** For a new task with few images, a ResNet-50 with good pretrained weights is still a sound base. Look at how the weights were trained: with a modern recipe a ResNet-50 reaches 80.4 % on one crop of 224 × 224 pixels (Wightman et al. 2021), where the weights of the figure above have 76.15 %. So name the recipe with the network. On a small device, count multiply-adds first. Before you take a newer network, compare at equal cost and equal training.
+# **Which one to use.** For a new task with few images, a ResNet-50 with good pretrained weights is still a sound base. Look at how the weights were trained: with a modern recipe a ResNet-50 reaches 80.4 % on one crop of 224 × 224 pixels (Wightman et al. 2021), where the weights of the figure above have 76.13 %. So name the recipe with the network. On a small device, count multiply-adds first. Before you take a newer network, compare at equal cost and equal training.
 #
 # **ResNeXt** (Xie et al. 2017) splits the bottleneck's 3 × 3 convolution into groups, each of which sees its own channels only. That makes room for more channels at the same cost.
 #
