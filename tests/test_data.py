@@ -187,7 +187,8 @@ def test_real_cifar10(cifar10, capsys):
     assert np.abs(x_train.mean(axis=(0, 1, 2)) / 255 - [0.4914, 0.4822, 0.4465]).max() < 1e-4
     assert np.bincount(y_train).tolist() == [5000] * 10 and np.bincount(y_test).tolist() == [1000] * 10
     text, is_intact = data.describe_data(cifar10)
-    assert is_intact and f"intact: ../{data.FOLDER_NAME}\n" in text and "0.4914 0.4822 0.4465" in text
+    place = os.path.relpath(cifar10 / data.FOLDER_NAME)
+    assert is_intact and f"intact: {place}\n" in text and "0.4914 0.4822 0.4465" in text
 
 
 def test_no_framework_is_imported():
