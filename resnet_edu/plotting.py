@@ -1,5 +1,7 @@
 """Figures from arrays and dicts: trains nothing, imports no Keras."""
 
+import math
+
 import numpy as np
 from matplotlib.ticker import MaxNLocator, NullLocator
 
@@ -9,6 +11,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 ACCURACY_TOP = 1.03  # so that a line at 1 is seen whole
+MOST_MARKERS = 20  # on one line
 
 
 def plot_gradient_norms(series, ax):
@@ -77,10 +80,11 @@ def plot_accuracies(histories, ax, *, epochs=None, what="training accuracy"):
     `histories` is `{label: [{"accuracy": ...}, ...]}`, one dict an epoch. `epochs` fixes the axis'
     length, for a training that still runs. `what` is the accuracy's name.
     """
+    longest = max(map(len, histories.values()))
+    every = max(1, math.ceil(longest / MOST_MARKERS))  # the markers of a long training would cover its line
     for number, (label, history) in enumerate(histories.items()):
         accuracies = [figures["accuracy"] for figures in history]
-        ax.plot(range(1, len(history) + 1), accuracies, label=label, **_line_style(number))
-    longest = max(map(len, histories.values()))
+        ax.plot(range(1, len(history) + 1), accuracies, label=label, markevery=every, **_line_style(number))
     ax.set_xlim(0.5, max(epochs or longest, 1) + 0.5)
     ax.set_ylim(0, ACCURACY_TOP)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -86,6 +86,11 @@ def select_rows(run, **setting):
     return [row for row in run["rows"] if all(row[key] == value for key, value in setting.items())]
 
 
+def accuracy_history(row):
+    """Return the training accuracies of a recorded training as a history: one dict for each epoch."""
+    return [{"accuracy": value} for value in row["accuracy"]]
+
+
 def paired_effect(rows, factor):
     """Return by how much a switch changes the accuracy: the mean difference over matched pairs of `rows`.
 

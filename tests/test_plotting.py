@@ -86,6 +86,13 @@ def test_accuracies_are_drawn_from_epoch_1_on_an_axis_that_does_not_move(ax):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b"]
 
 
+@pytest.mark.parametrize(("epochs", "step"), [(20, 1), (21, 2), (164, 9)])
+def test_a_long_training_keeps_its_line_visible(ax, epochs, step):
+    plotting.plot_accuracies({"a": [{"accuracy": 0.2}] * epochs}, ax)
+    assert ax.lines[0].get_markevery() == step
+    assert len(ax.lines[0].get_xdata()) == epochs
+
+
 def test_accuracy_by_depth_has_medians_and_the_spread_of_seeds(ax):
     plotting.plot_by_depth((8, 20), {"a": [[0.9, 1.0, 0.8], [0.1, 0.5, 0.2]]}, ax)
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), [0.9, 0.2])

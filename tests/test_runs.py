@@ -46,6 +46,11 @@ def test_rows_are_selected_by_their_setting():
     assert len(runs.select_rows(run, seed=0)) == 2
 
 
+def test_a_recorded_training_is_a_history_again():
+    row = {"accuracy": [0.5, 0.75], "loss": [1.0, 0.5]}
+    assert runs.accuracy_history(row) == [{"accuracy": 0.5}, {"accuracy": 0.75}]
+
+
 def test_effect_compares_matched_pairs_only():
     rows = [
         {"bn": True, "depth": 8, "accuracy": 0.9},

@@ -421,8 +421,7 @@ cifar = runs.load_run("cifar10_short")
 label = {"plain_net": "plain", "resnet_v1": "ResNet"}
 rows = {f"{label[row['model']]}-{row['depth']}": row for row in cifar["rows"] if row["model"] in label}
 fig, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
-curves = {name: [{"accuracy": value} for value in row["accuracy"]] for name, row in rows.items()}
-plotting.plot_accuracies(curves, axes[0])
+plotting.plot_accuracies({name: runs.accuracy_history(row) for name, row in rows.items()}, axes[0])
 norms = rows["plain-56"]["norms"]
 names = {"0": "before training", "1": "after epoch 1", "10": "after epoch 10"}
 series = {text: dict(enumerate(norms[epoch])) for epoch, text in names.items()}

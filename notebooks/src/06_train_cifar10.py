@@ -450,9 +450,7 @@ recorded = runs.load_run("cifar10_quick")
 curves = {}
 for row in recorded["rows"]:
     kind = {"resnet_v1": "ResNet", "plain_net": "plain"}[row["model"]]
-    curves[f"{kind}-{row['depth']}, {row['recipe']['name']}, seed {row['seed']}"] = [
-        {"accuracy": value} for value in row["accuracy"]
-    ]
+    curves[f"{kind}-{row['depth']}, {row['recipe']['name']}, seed {row['seed']}"] = runs.accuracy_history(row)
 if is_cifar:
     curves["yours"] = histories["training"][:3]
 fig, ax = plt.subplots(figsize=(9, 3.6), layout="constrained")
@@ -466,13 +464,11 @@ print(runs.describe_run(recorded))
 # (The figure shows the training accuracy, the list the test accuracy. In the figure plain-20 covers ResNet-20, seed 2.) Three epochs are not a verdict on a network or a recipe. Three seeds of the same ResNet end six points apart, and the plain network lies between them. Whoever had trained each network once could have told any story. Here is what was published, and what this course has recorded: test accuracy in percent.
 
 # %%
+from IPython.display import Markdown
 from resnet_edu import published
 
-results = published.list_results()
-for row in [{column: column for column in results[0]}, *results]:
-    print(f"{row['network']:14}", *(f"{row[column]:>22}" for column in list(row)[1:]))
-short = runs.load_run("cifar10_short")
-print("ours, ten epochs:", runs.describe_run(short))
+print("ours, ten epochs:", runs.describe_run(runs.load_run("cifar10_short")))
+Markdown(published.write_table(published.list_results()))
 
 # %% [markdown]
 # A dash means that nothing is published, or nothing is recorded yet: this course has not recorded any full training. Our ten epochs (recipe `quick`, two CPU cores, one seed) are no match for the published 164 or 200. In them plain-56 and ResNet v1-56 are behind the plain network and the ResNet v1 with 20 layers; the paper's long training brings ResNet v1-56 above both and leaves plain-56 behind. Our v2 networks have the paper's widths. The article's v2-56 is 2.8 times as large, so the two figures of that row belong to different networks. The paper's plain networks are read off its figure 6.
