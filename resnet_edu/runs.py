@@ -111,7 +111,8 @@ def describe_run(run):
     seeds = sorted({row["seed"] for row in run["rows"]})
     made_with = ", ".join(run["versions"].values())
     which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
-    return f"recorded: {len(run['rows'])} trainings, {which}; {made_with}"
+    count = f"{len(run['rows'])} training{'s' if len(run['rows']) > 1 else ''}"
+    return f"recorded: {count}, {which}; {made_with}"
 
 
 def versions():

@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import record_runs
 
@@ -63,6 +64,20 @@ def test_a_deep_v2_learns_faster_on_real_images():
     rows = {(row["model"], row["depth"]): row["accuracy"][-1] for row in runs.load_run("cifar10_short")["rows"]}
     assert rows["resnet_v2", 56] > rows["resnet_v2", 29] > rows["resnet_v1", 56] + 0.05
     assert rows["resnet_v1", 20] > rows["resnet_v1", 56] + 0.05
+
+
+def test_the_full_training_is_as_good_as_the_published_one():
+    # The text of lesson 6; the paper's table 6 has 8.75 % error.
+    (row,) = runs.select_rows(runs.load_run("cifar10_full"), model="resnet_v1", depth=20)
+    assert len(row["accuracy"]) == 164 and row["recipe"]["name"] == "paper"
+    assert row["test_accuracy"] == pytest.approx(0.9125, abs=0.006)
+    rates, accuracies = row["learning_rate"], row["accuracy"]
+    fell = [epoch for epoch in range(1, 164) if rates[epoch] < rates[epoch - 1]]
+    assert fell == [32_000 // 390, 48_000 // 390]
+    assert accuracies[81] - accuracies[49] < 0.01 and accuracies[82] - accuracies[81] > 0.025
+    norms = {epoch: np.array(values) for epoch, values in row["norms"].items()}
+    assert all(((values > 0.1) & (values < 1.5)).all() for values in norms.values())
+    assert (norms["164"] / norms["50"] > 2).all() and row["loss"][163] < row["loss"][49] / 10
 
 
 @pytest.mark.parametrize("at_once", [1, 2])

@@ -32,7 +32,7 @@ def test_a_run_comes_back_as_it_was_saved(tmp_path, monkeypatch):
     assert math.isnan(loaded["rows"][0]["accuracy"][1])
     assert loaded["rows"][0]["norms"]["0"][0] == 1e-30
     assert math.isnan(loaded["rows"][0]["norms"]["0"][1])
-    assert runs.describe_run(loaded) == "recorded: 1 trainings, seed 0; Keras 3"
+    assert runs.describe_run(loaded) == "recorded: 1 training, seed 0; Keras 3"
 
 
 def test_an_unknown_run_names_those_that_exist():

@@ -151,20 +151,23 @@ for key in ("without_some", "swapped"):
 # %% [markdown]
 # In the median up to six swaps cost ResNet-56 two points at most, and ResNet-20 hardly anything, but for two swaps, which cost it eleven. Single draws cost much. From seven on ResNet-56 suffers; when that begins depends on the seed (with seed 2 the median stays above 0.9 up to 18 swaps). (Swaps can undo each other. That is why plain-20 is whole again now and then.) Taking out **several** blocks costs more. Veit et al. report an error that grows smoothly with the number of blocks taken out of 54. Ours falls unevenly: up to about five blocks the draw decides, whether an important early block is among them; beyond that, accuracy falls anyway. So "any few blocks can go" would be too strong for this network.
 #
-# The same with real images: six networks on CIFAR-10, trained for ten epochs on a CPU (well below what full training reaches). Two of them are ResNets v2, from lesson 5:
+# The same with real images: six networks on CIFAR-10, trained for ten epochs on a CPU (well below what full training reaches). Two of them are ResNets v2, from lesson 5. The last row is ResNet-20 after the paper's 164 epochs, from lesson 6:
 
 # %%
-cifar = runs.load_run("cifar10_short")
-for row in cifar["rows"]:
+cifar, full = runs.load_run("cifar10_short"), runs.load_run("cifar10_full")
+for row in cifar["rows"] + runs.select_rows(full, model="resnet_v1", depth=20):
     without = sorted((value, name) for name, value in row["without"].items())
     low, median, high = without[0][0], np.median([value for value, _ in without]), without[-1][0]
-    print(f"{row['model']}-{row['depth']}: test accuracy {row['test_accuracy']:.2f}")
+    print(
+        f"{row['model']}-{row['depth']}, {len(row['accuracy'])} epochs: test accuracy {row['test_accuracy']:.2f}"
+    )
     print(f"   without one block: {low:.2f} (without {without[0][1]}) to {high:.2f}, median {median:.2f}")
     print("   after one swap, five draws:", ", ".join(f"{value:.2f}" for value in row["swapped"]["1"]))
-print(runs.describe_run(cifar))
+for run in (cifar, full):
+    print(runs.describe_run(run))
 
 # %% [markdown]
-# (Taken apart on 2,000 test images.) The plain networks fall to about chance, whichever block is missing; plain-56 was not good when whole. ResNet v1-56 loses less than three points in the median, as in the literature, and 43 without its most important block. V2-56 loses eight in the median, v1-20 twenty, v2-29 thirty-four: far from chance, and far more than ResNet-20 on the digits, 1.6 points. Fewer blocks that can go, 24, 15, 6 and 6, go with a larger loss here. But that is not the whole reason: ResNet-20 has the same six on the digits. And v1-56 is the least trained of the four, so some of its blocks may have learned little that could be missed. A swap is not free, either. So what the digits show in the median, only v1-56 shows here. It is one seed, and a short training.
+# (Taken apart on 2,000 test images.) The plain networks fall to about chance, whichever block is missing; plain-56 was not good when whole. ResNet v1-56 loses less than three points in the median, as in the literature, and 43 without its most important block. V2-56 loses eight in the median, v1-20 twenty, v2-29 thirty-four: far from chance, and far more than ResNet-20 on the digits, 1.6 points. The short training is not the reason: fully trained, v1-20 loses twenty-one in the median, and 51 without its most important block. Fewer blocks that can go, 24, 15, 6 and 6, go with a larger loss here. But that is not the whole reason: ResNet-20 has the same six on the digits. And v1-56 is the least trained of all residual networks here, so some of its blocks may have learned little that could be missed. A swap is not free, either. So what the digits show in the median, only v1-56 shows here. It is one seed of each.
 #
 # ## 3. Many paths
 #
