@@ -11,12 +11,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTEST = [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider"]
 PARALLEL = ["--numprocesses=2", "--dist"]
 UNIT = [*PYTEST, "tests", "--ignore=tests/browser", "--ignore=tests/grading", *PARALLEL, "worksteal"]
-# These touch no backend, so once is enough.
+# These touch no backend, or Keras' own layers only, so once is enough.
 ONCE = (
     "command_line",
     "data",
     "diagrams",
     "download",
+    "imagenet",
     "notebooks",
     "plotting",
     "propagation",
