@@ -1,5 +1,6 @@
 """Plans: what a training is of, and everything that decides its result."""
 
+import shlex
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -69,7 +70,7 @@ class Plan:
             words.append(f"--epochs {recipe.length}")
             published = recipes.shorten_recipe(published, recipe.length)
         mine, theirs = recipes.as_dict(recipe), recipes.as_dict(published)
-        words += [f"--set '{name}={mine[name]}'" for name in mine if mine[name] != theirs[name]]
+        words += [f"--set {shlex.quote(f'{name}={mine[name]}')}" for name in mine if mine[name] != theirs[name]]
         return " ".join([*words, "--data digits"] if self.images == "digits" else words)
 
     def as_dict(self):

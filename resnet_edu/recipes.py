@@ -21,6 +21,11 @@ _CHOICES = {
 }
 
 
+def _check_parts(parts, good):
+    if not good or not all(map(math.isfinite, asdict(parts).values())):
+        raise ValueError(f"{parts} has a value that it cannot have")
+
+
 @dataclass(frozen=True)
 class Plateau:
     """Multiply the rate by `factor` where the validation loss has not fallen for `patience` epochs.
@@ -33,6 +38,9 @@ class Plateau:
     patience: int
     min_rate: float
 
+    def __post_init__(self):
+        _check_parts(self, 0 < self.factor < 1 and self.patience >= 1 and self.min_rate >= 0)
+
 
 @dataclass(frozen=True)
 class WarmUp:
@@ -41,6 +49,9 @@ class WarmUp:
     rate: float
     error: float
     from_depth: int
+
+    def __post_init__(self):
+        _check_parts(self, self.rate >= 0 and 0 < self.error <= 1 and self.from_depth >= 1)
 
 
 @dataclass(frozen=True)
@@ -163,7 +174,7 @@ def find_recipe(name):
 def change_recipe(recipe, assignments):
     """Return `recipe` with fields changed by strings such as "shift=0" or "plateau=None".
 
-    Raises ValueError for a field that is unknown, has parts of its own, or cannot have this value.
+    Raises ValueError for a field that is unknown or cannot have this value.
     """
     names = [field.name for field in fields(Recipe) if field.name != "name"]
     changes = {}
@@ -175,8 +186,8 @@ def change_recipe(recipe, assignments):
             value = ast.literal_eval(text)
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             value = text
-        if name in ("plateau", "warm_up") and value is not None:
-            raise ValueError(f"{name} can be switched off with {name}=None, not set to {text}")
+        if name in _PARTS and value is not None:
+            value = _read_parts(name, value)
         before = getattr(recipe, name)
         if isinstance(before, bool) and not isinstance(value, bool):
             raise ValueError(f"{name}={text} must be True or False")
@@ -256,6 +267,9 @@ class Reductions:
         self._factor, self._lowest, self._waited = state
 
 
+_PARTS = {"plateau": Plateau, "warm_up": WarmUp}
+
+
 def as_dict(recipe):
     """Return the recipe as nested dicts and lists, as JSON has them."""
     return asdict(recipe) | {"milestones": [list(milestone) for milestone in recipe.milestones]}
@@ -266,12 +280,20 @@ def from_dict(values):
     try:
         parts = {
             "milestones": _read_milestones(values["milestones"]),
-            "plateau": values["plateau"] and Plateau(**values["plateau"]),
-            "warm_up": values["warm_up"] and WarmUp(**values["warm_up"]),
+            **{name: values[name] and _read_parts(name, values[name]) for name in _PARTS},
         }
         return Recipe(**(values | parts))
     except (KeyError, TypeError) as error:
         raise ValueError(f"this is no recipe: {error}") from error
+
+
+def _read_parts(name, values):
+    parts = _PARTS[name]
+    try:
+        return parts(**values)
+    except TypeError:
+        example = {field.name: "..." for field in fields(parts)}
+        raise ValueError(f"{name}={values!r} must be None or numbers such as {example}") from None
 
 
 def _read_milestones(values):

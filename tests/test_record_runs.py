@@ -1,13 +1,15 @@
 """What the recorder trains, and that each of its recorded runs is whole."""
 
 import math
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 import record_runs
 
-from resnet_edu import plans, published, recipes, runs
+from resnet_edu import __main__ as command_line
+from resnet_edu import plans, published, recipes, runs, train_command
 from resnet_edu.checkpoints import TrainingError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,15 +55,46 @@ def test_the_recorded_runs_stay_small():
 
 def test_degradation_shows_on_real_images_too():
     # The text of lesson 2: plain-56 is behind on the training images, and its gradients have not vanished.
-    rows = {(row["model"], row["depth"]): row for row in runs.load_run("cifar10_short")["rows"]}
-    assert rows["plain_net", 56]["accuracy"][-1] < rows["plain_net", 20]["accuracy"][-1] - 0.3
-    assert rows["resnet_v1", 56]["accuracy"][-1] > rows["plain_net", 56]["accuracy"][-1] + 0.3
-    assert all(min(norms) > 5e-3 for norms in rows["plain_net", 56]["norms"].values())
+    run = runs.load_run("cifar10_short")
+    (resnet,) = runs.select_rows(run, model="resnet_v1", depth=56)
+    for seed in range(2):
+        (shallow,) = runs.select_rows(run, model="plain_net", depth=20, seed=seed)
+        (deep,) = runs.select_rows(run, model="plain_net", depth=56, seed=seed)
+        assert deep["accuracy"][-1] < shallow["accuracy"][-1] - 0.3
+        assert deep["accuracy"][-1] < resnet["accuracy"][-1] - 0.3
+        assert all(min(norms) > 5e-3 for norms in deep["norms"].values())
+
+
+def test_plain_56_is_behind_at_every_rate():
+    # The text of lesson 2, section 4.
+    rated = runs.load_run("digits_rates")["rows"] + runs.load_run("digits_trained")["rows"]
+    careful = [row for row in rated if row["recipe"]["warm_up"]["from_depth"] == 56]
+
+    def ends(model, depth, rate, figure="accuracy", epoch=-1):
+        rows = [row for row in rated if row not in careful and (row["model"], row["depth"]) == (model, depth)]
+        found = [row[figure][epoch] for row in rows if row["recipe"]["learning_rate"] == rate]
+        assert len(found) == 3
+        return found
+
+    rates = (0.05, 0.01, 0.003, 0.001, 0.0003)
+    plain = {rate: ends("plain_net", 56, rate) for rate in rates}
+    for rate in rates:
+        assert max(plain[rate]) < min(ends("plain_net", 20, rate))
+        assert max(plain[rate]) < min(ends("resnet_v1", 56, rate))
+        assert max(plain[rate]) < 0.8
+        assert max(ends("plain_net", 20, rate, "l2", 0) + ends("resnet_v1", 56, rate, "l2", 0)) < 0.3
+    assert min(plain[0.001]) > max(plain[0.05]) + 0.2 and min(plain[0.001]) > max(plain[0.003])
+    assert min(ends("plain_net", 56, 0.05, "l2", 0)) > 100
+    for row in careful:  # nothing is thrown, and the larger rate takes half of what was won
+        rises = row["learning_rate"].index(max(row["learning_rate"]))
+        assert max(row["l2"]) < 0.4 and row["accuracy"][rises - 1] > 0.5 > 1.8 * row["accuracy"][rises]
+    assert [row["accuracy"][-1] > max(plain[0.05]) + 0.2 for row in careful] == [False, True, True]
 
 
 def test_a_deep_v2_learns_faster_on_real_images():
     # The text of lesson 5.
-    rows = {(row["model"], row["depth"]): row["accuracy"][-1] for row in runs.load_run("cifar10_short")["rows"]}
+    first = runs.select_rows(runs.load_run("cifar10_short"), seed=0)
+    rows = {(row["model"], row["depth"]): row["accuracy"][-1] for row in first}
     assert rows["resnet_v2", 56] > rows["resnet_v2", 29] > rows["resnet_v1", 56] + 0.05
     assert rows["resnet_v1", 20] > rows["resnet_v1", 56] + 0.05
 
@@ -78,6 +111,17 @@ def test_the_full_training_is_as_good_as_the_published_one():
     norms = {epoch: np.array(values) for epoch, values in row["norms"].items()}
     assert all(((values > 0.1) & (values < 1.5)).all() for values in norms.values())
     assert (norms["164"] / norms["50"] > 2).all() and row["loss"][163] < row["loss"][49] / 10
+
+
+@pytest.mark.parametrize("name", record_runs.EXPERIMENTS)
+def test_the_command_of_each_training_means_it(name, monkeypatch):
+    meant, planned = [], record_runs.EXPERIMENTS[name].plans
+    monkeypatch.setattr(
+        train_command, "run_train", lambda options: meant.append(train_command._read_plan(options))
+    )
+    for plan in planned:
+        command_line.main(shlex.split(plan.command.removeprefix("python -m resnet_edu ")))
+    assert meant == planned
 
 
 @pytest.mark.parametrize("at_once", [1, 2])
@@ -126,7 +170,7 @@ def test_published_figures_stand_beside_ours():
     for depth, error in errors.items():
         assert float(results[f"ResNet v1-{depth}"]["paper"]) == pytest.approx(100 - error)
     assert results["ResNet v2-110"]["article"] == "93.15" and results["ResNet v2-110"]["paper"] == "–"
-    assert results["plain-56"]["ours, ten epochs"] == "43.36"
+    assert results["plain-56"]["ours, ten epochs"] == "41.90 (40.44 to 43.36)"
     table = published.write_table(published.list_results())
     assert table in (ROOT / "README.md").read_text(encoding="utf-8"), "README.md has another table of results"
 

@@ -272,7 +272,7 @@ def test_a_recorded_training_is_repeated_from_its_record(trained, tmp_path, caps
     [
         (["nothing"], "no recorded run is called 'nothing'; there are"),
         (["nothing.json"], "nothing.json cannot be read (No such file or directory)"),
-        (["cifar10_short", "--row", "9"], "--row 9 is not there; cifar10_short has the rows 1 to 6"),
+        (["cifar10_short", "--row", "9"], "--row 9 is not there; cifar10_short has the rows 1 to 8"),
         (["digits_causal", "--row", "1"], "it was made by: python tools/record_digits.py digits_causal"),
     ],
 )

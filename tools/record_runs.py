@@ -31,6 +31,8 @@ DIGITS = replace(
     shift=1,
     flip=False,
 )
+CAREFUL = replace(DIGITS, warm_up=recipes.WarmUp(rate=0.001, error=0.5, from_depth=56))
+TEN_EPOCHS = recipes.shorten_recipe(QUICK, 10)
 LESION_IMAGES = 2000  # of the test images, at most
 SURFACE_IMAGES = 360  # of the training images
 
@@ -76,22 +78,42 @@ EXPERIMENTS = {
         lesions=_all,
         surface=lambda plan: plan.depth == 56,
     ),
+    "digits_rates": Experiment(
+        "three networks on the digits, trained with smaller learning rates than in digits_trained, and plain-56 "
+        "with a small one until half of the images are right",
+        [
+            *(
+                plans.Plan(model, depth, replace(DIGITS, learning_rate=rate), seed=seed, images="digits")
+                for model, depth in [("plain_net", 20), ("plain_net", 56), ("resnet_v1", 56)]
+                for rate in (0.01, 0.003, 0.001, 0.0003)
+                for seed in range(3)
+            ),
+            *(plans.Plan("plain_net", 56, CAREFUL, seed=seed, images="digits") for seed in range(3)),
+        ],
+    ),
     "cifar10_short": Experiment(
         "ten epochs on CIFAR-10, on a CPU, and what becomes of the networks without some of their blocks; the "
         "seconds were taken while the machine did other things, too",
         [
-            plans.Plan(model, depth, recipes.shorten_recipe(QUICK, 10))
-            for model, depth in [
-                ("plain_net", 20),
-                ("resnet_v1", 20),
-                ("plain_net", 56),
-                ("resnet_v1", 56),
-                ("resnet_v2", 29),
-                ("resnet_v2", 56),
-            ]
+            *(
+                plans.Plan(model, depth, TEN_EPOCHS)
+                for model, depth in [
+                    ("plain_net", 20),
+                    ("resnet_v1", 20),
+                    ("plain_net", 56),
+                    ("resnet_v1", 56),
+                    ("resnet_v2", 29),
+                    ("resnet_v2", 56),
+                ]
+            ),
+            # Degradation should not hang on one seed.
+            *(plans.Plan("plain_net", depth, TEN_EPOCHS, seed=1) for depth in (20, 56)),
         ],
-        keeps=lambda plan: (plan.model, plan.depth) in [("plain_net", 20), ("resnet_v1", 20), ("resnet_v1", 56)],
-        lesions=_all,
+        keeps=lambda plan: (
+            plan.seed == 0
+            and (plan.model, plan.depth) in [("plain_net", 20), ("resnet_v1", 20), ("resnet_v1", 56)]
+        ),
+        lesions=lambda plan: plan.seed == 0,
     ),
     "cifar10_full": Experiment(
         "the paper's recipe at its full length on a CPU, in bfloat16: all 50,000 training images, and one test; "
@@ -173,10 +195,10 @@ def train(name, path, index):
     experiment = EXPERIMENTS[name]
     plan = experiment.plans[index]
     splits = load_images(plan.images, path)
-    folder = Path("trainings") / name / plan.title
+    folder = Path("trainings") / name / f"{index:02}-{plan.title}"  # recipes of one name can have other rates
     training = RecipeTraining(plan, splits, folder=folder, resume=True, measure_norms=True)
     for figures in training.epochs():
-        print(plan.title, {key: round(value, 4) for key, value in figures.items()}, flush=True)
+        print(folder.name, {key: round(value, 4) for key, value in figures.items()}, flush=True)
     row = training.finish()["rows"][0]
     network = trained.Trained(training.model, row)
     if experiment.lesions(plan):

@@ -396,7 +396,8 @@ print(f"v1-110, article: {models.resnet_v1((32, 32, 3), 110).count_params():9,} 
 
 # %%
 cifar = runs.load_run("cifar10_short")
-versions = {f"v{row['model'][-1]}-{row['depth']}": row for row in cifar["rows"] if row["model"] != "plain_net"}
+residual = [row for row in runs.select_rows(cifar, seed=0) if row["model"] != "plain_net"]
+versions = {f"v{row['model'][-1]}-{row['depth']}": row for row in residual}
 fig, ax = plt.subplots(figsize=(9, 3.6), layout="constrained")
 plotting.plot_accuracies({name: runs.accuracy_history(row) for name, row in versions.items()}, ax)
 ax.set_title("CIFAR-10, ten epochs")

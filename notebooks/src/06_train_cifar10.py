@@ -471,13 +471,13 @@ print("ours, ten epochs:", runs.describe_run(runs.load_run("cifar10_short")))
 Markdown(published.write_table(published.list_results()))
 
 # %% [markdown]
-# A dash means that nothing is published, or nothing is recorded yet: of the paper's recipe we have one training, of the article's none. Our ten epochs (recipe `quick`, two CPU cores, one seed) are no match for the published 164 or 200. In them plain-56 and ResNet v1-56 are behind the plain network and the ResNet v1 with 20 layers; the paper's long training brings ResNet v1-56 above both and leaves plain-56 behind. Our v2 networks have the paper's widths. The article's v2-56 is 2.8 times as large, so the two figures of that row belong to different networks. The paper's plain networks are read off its figure 6.
+# A dash means that nothing is published, or nothing is recorded yet: of the paper's recipe we have one training, of the article's none. Our ten epochs (recipe `quick`, two CPU cores; of plain-20 and plain-56 two seeds, of the others one) are no match for the published 164 or 200. In them plain-56 and ResNet v1-56 are behind plain-20 and ResNet v1-20; in the paper's long training ResNet v1-56 is better than both, and plain-56 is worse. Our v2 networks have the widths of He et al. 2016. The article's v2-56 is 2.8 times as large, so the two figures of that row belong to different networks. The paper's plain networks are read off its figure 6.
 #
-# Read the two published columns with what you know now. How the epochs of the article's figures were chosen is not documented; the test images were its validation images. The recipes differ in every line of section 3. The paper gives a spread for ResNet-110 only, 93.39 ± 0.16; its table lists the best of the five runs, 93.57. Differences of one or two tenths of a point, such as those between 44 and 56 layers, are within what another seed or other test images would change.
+# Read the two published columns with what you know now. How the epochs of the article's figures were chosen is not documented; the test images were its validation images. In how much the recipes differ, section 3 lists. The paper gives a spread for ResNet-110 only, 93.39 ± 0.16; its table lists the best of the five runs, 93.57. Differences of one or two tenths of a point, such as those between the ResNets v1 of 44 and of 56 layers, are within what another seed or other test images would change.
 #
 # ### One training at its full length
 #
-# The one full training of the table is ResNet-20 by the recipe `paper`: 64,000 steps, seed 0, in bfloat16. It, too, ran on two CPU cores, of a processor with instructions for bfloat16; on others this format can be the slower one. The dashed lines are where the rate falls to a tenth.
+# The one full training of the table is ResNet-20 by the recipe `paper`: 64,000 steps, which make 164 epochs, seed 0, in bfloat16. It, too, ran on two CPU cores, of a processor with instructions for bfloat16; on others this format can be the slower one. The dashed lines are where the rate falls to a tenth.
 
 # %%
 full = runs.load_run("cifar10_full")
@@ -505,15 +505,15 @@ print(f"{np.median(row['seconds']):.0f} s an epoch in the median")
 print(runs.describe_run(full))
 
 # %% [markdown]
-# The test accuracy is 0.08 points above the paper's, much less than a standard error. One seed proves little about the mean of many, but the published figure can be had, with the published recipe, and without a GPU: at 33 seconds an epoch it takes an hour and a half.
+# The test accuracy is 0.08 points above the paper's, much less than a standard error. One seed proves little about the mean of many, but the published figure can be had, with the published recipe, and without a GPU: at 33 seconds an epoch, the median, it takes an hour and a half.
 #
-# - **A plateau is not the end.** At the rate 0.1 the training accuracy almost stands still: from epoch 50 to 82 it wins one point. It looks as if the network had learned what it can. The first epoch at a tenth of the rate wins nearly three. So it was the size of the steps that held it up, not the network. A rule that *stops* after five epochs without a new best would have ended this training at 0.92; a rule that then *lowers the rate*, as the reducer on plateaus is meant to, has the better idea.
-# - **The second fall wins little**, and at the end nearly all training images are right, augmented as they are. Of the test images nearly nine in a hundred are not. What is left is generalization, not optimization.
-# - **The gradients** are between 0.1 and 1.5 at every layer, whenever we measured. Of the five moments shown they are smallest after epoch 50, on the plateau. At the end they are two to three times as large, although the loss is a tenth. So a small gradient, measured on 64 images, does not mean that the training is nearly done.
+# - **A plateau is not the end.** At the rate 0.1 the training accuracy almost stands still: from epoch 50 to 82 it wins one point. It looks as if the network had learned what it can. The first epoch at a tenth of the rate wins nearly three. So it was the size of the steps that held it up, not the network. A rule that *stops* after five epochs without a new best would have ended this training at a training accuracy of 0.92. To lower the rate at that point, as the reducer on plateaus is meant to, is the better idea. (This schedule does not look at the accuracy; we did not train with the reducer.)
+# - **The second fall wins little** training accuracy. At the end nearly all training images are right, augmented as they are. Of the test images nearly nine in a hundred are not. What is left is generalization, not optimization.
+# - **The gradients** are between 0.1 and 1.5 at every layer, whenever we measured. Of the five moments shown they are smallest after epoch 50, on the plateau. At the end they are two to three times as large, although the training loss is less than a tenth. So a small gradient does not mean that the training is nearly done. (The norms belong to 64 training images, never augmented, the loss to the whole epoch.)
 #
 # ## 10. On your own machine
 #
-# The same training from a terminal, with a progress bar:
+# Trainings from a terminal, with a progress bar:
 #
 # ```bash
 # python -m resnet_edu data --download
@@ -523,7 +523,7 @@ print(runs.describe_run(full))
 #
 # A folder under `trainings/` receives a checkpoint after each epoch and, at the end, the weights and one JSON record with recipe, seed, versions, device and full history. After a crash, the same command with `--resume` goes on as if nothing had happened. `--devices 2` shares each batch between two GPUs, `--precision mixed_bfloat16` computes with 16 bits where that is enough, `--recipe article --split leaky` lets the test images choose the epoch, as the script does, so that you can measure what that is worth. `python -m resnet_edu train --help` lists the rest.
 #
-# Each recorded training can be done again from its record: `python -m resnet_edu repeat cifar10_short` lists the trainings of a run, and `--row 2` after it repeats the second and compares the outcome.
+# Each recorded training can be done again from its record, with its precision and seed: `python -m resnet_edu repeat cifar10_short` lists the trainings of a run, and `--row 2` after it repeats the second and compares the outcome. `repeat cifar10_full` is the one of section 9.
 #
 # ## What to take along
 #
