@@ -423,6 +423,8 @@ for network, model, depth in compared:
 print("each: lowest to highest of three seeds")
 print("rate 0.05:", runs.describe_run(trained))
 print("others:", runs.describe_run(rated))
+
+# %%
 fig, ax = plt.subplots(figsize=(9, 3.6), layout="constrained")
 plotting.plot_accuracies({f"rate {rate}": history for rate, history in plain_56.items()}, ax)
 ax.set_title("plain-56 on the digits, SGD, seed 0")
