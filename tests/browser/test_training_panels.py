@@ -81,7 +81,10 @@ def test_a_training_by_recipe_stops_and_goes_on_where_it_stopped(panel):
     kept = int(re.search(r"stopped; (\d+) of", panel.inner_text(STATUS))[1])
     assert kept >= 2
     panel.get_by_role("button", name="Go on").press("Enter")
-    wait_for_status(panel, "s left")
+    panel.wait_for_function(  # one more epoch is done
+        "([status, kept]) => document.querySelector(status)?.innerText.match(/epoch (\\d+) of/)?.[1] > kept + 1",
+        arg=[STATUS, kept],
+    )
     panel.get_by_role("button", name="Stop").press("Enter")
     wait_for_status(panel, "of 1000 epochs kept")
     assert int(re.search(r"stopped; (\d+) of", panel.inner_text(STATUS))[1]) > kept
