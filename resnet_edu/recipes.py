@@ -54,6 +54,9 @@ class WarmUp:
         _check_parts(self, self.rate >= 0 and 0 < self.error <= 1 and self.from_depth >= 1)
 
 
+_PARTS = {"plateau": Plateau, "warm_up": WarmUp}  # the fields of a recipe that have parts of their own
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides how a network is trained, but for the network, the data and the seed.
@@ -265,9 +268,6 @@ class Reductions:
     def restore(self, state):
         """Go on from what `state` returned."""
         self._factor, self._lowest, self._waited = state
-
-
-_PARTS = {"plateau": Plateau, "warm_up": WarmUp}
 
 
 def as_dict(recipe):
