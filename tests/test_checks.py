@@ -92,6 +92,19 @@ def test_an_endless_answer_is_stopped(monkeypatch):
     assert "no answer after many seconds" in result.message
 
 
+def test_a_stop_that_became_another_error_is_one_all_the_same(monkeypatch):
+    monkeypatch.setattr(checking, "TIME_LIMIT", 0.3)
+
+    def endless(n):
+        try:
+            while True:
+                n += 1
+        except BaseException as error:  # as NumPy does where the alarm meets its compiled code
+            raise SystemError("returned a result with an exception set") from error
+
+    assert "no answer after many seconds" in checks.check_depth(endless).message
+
+
 def test_an_answer_that_ends_the_program_does_not():
     def leave(n):
         raise SystemExit(f"no layers in {n}")

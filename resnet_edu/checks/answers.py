@@ -90,7 +90,11 @@ def time_limit(seconds):
         yield
         return
 
+    struck = False
+
     def stop(signum, frame):
+        nonlocal struck
+        struck = True
         raise TooSlowError
 
     before = signal.signal(signal.SIGALRM, stop)
@@ -98,6 +102,10 @@ def time_limit(seconds):
     signal.setitimer(signal.ITIMER_REAL, seconds, 0.1)
     try:
         yield
+    except Exception as error:
+        if struck:  # compiled code that it met can make an error of its own of it, such as a SystemError
+            raise TooSlowError from error
+        raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
