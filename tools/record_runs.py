@@ -31,8 +31,11 @@ DIGITS = replace(
     shift=1,
     flip=False,
 )
-CAREFUL = replace(DIGITS, warm_up=recipes.WarmUp(rate=0.001, error=0.5, from_depth=56))
 TEN_EPOCHS = recipes.shorten_recipe(QUICK, 10)
+# A small rate until half of the images are right, a fifth of them (as in the paper), or for one epoch.
+CAREFUL, AS_THE_PAPER, ONE_EPOCH = (
+    recipes.WarmUp(rate=0.001, error=error, from_depth=56) for error in (0.5, 0.8, 1.0)
+)
 LESION_IMAGES = 2000  # of the test images, at most
 SURFACE_IMAGES = 360  # of the training images
 
@@ -80,7 +83,7 @@ EXPERIMENTS = {
     ),
     "digits_rates": Experiment(
         "three networks on the digits, trained with smaller learning rates than in digits_trained, and plain-56 "
-        "with a small one until half of the images are right",
+        "with a small one for a while and the usual one from then on",
         [
             *(
                 plans.Plan(model, depth, replace(DIGITS, learning_rate=rate), seed=seed, images="digits")
@@ -88,7 +91,11 @@ EXPERIMENTS = {
                 for rate in (0.01, 0.003, 0.001, 0.0003)
                 for seed in range(3)
             ),
-            *(plans.Plan("plain_net", 56, CAREFUL, seed=seed, images="digits") for seed in range(3)),
+            *(
+                plans.Plan("plain_net", 56, replace(DIGITS, warm_up=start), seed=seed, images="digits")
+                for start in (CAREFUL, AS_THE_PAPER, ONE_EPOCH)
+                for seed in range(3)
+            ),
         ],
     ),
     "cifar10_short": Experiment(
@@ -114,6 +121,19 @@ EXPERIMENTS = {
             and (plan.model, plan.depth) in [("plain_net", 20), ("resnet_v1", 20), ("resnet_v1", 56)]
         ),
         lesions=lambda plan: plan.seed == 0,
+    ),
+    "cifar10_rates": Experiment(
+        "ten epochs on CIFAR-10, on a CPU, with smaller learning rates than in cifar10_short; the seconds were "
+        "taken while the machine did other things, too",
+        [
+            *(
+                plans.Plan(model, depth, replace(TEN_EPOCHS, learning_rate=rate))
+                for rate in (0.01, 0.001)
+                for model, depth in [("plain_net", 56), ("plain_net", 20)]
+            ),
+            plans.Plan("resnet_v1", 56, replace(TEN_EPOCHS, learning_rate=0.01)),
+            plans.Plan("plain_net", 56, replace(TEN_EPOCHS, warm_up=ONE_EPOCH)),
+        ],
     ),
     "cifar10_full": Experiment(
         "the paper's recipe at its full length on a CPU, in bfloat16: all 50,000 training images, and one test; "
