@@ -10,7 +10,7 @@
 # %% [markdown]
 # ## What this course is about
 #
-# In 2015 an ensemble of networks, up to 152 layers deep, won the ImageNet competition. Shortly before, the best networks had about 20 layers, and deeper plain ones came out worse. The change that made it possible is small: let the input of every few layers skip past them, and add it to what they compute. Networks built like this are called *residual networks*, ResNets.
+# In 2015 an ensemble of networks, up to 152 layers deep, won the ImageNet competition. Shortly before, the best networks had 16 to 30 layers, and deeper plain ones came out worse. The change that made it possible is small: let the input of every few layers skip past them, and add it to what they compute. Networks built like this are called *residual networks*, ResNets.
 #
 # The usual explanation is that the shortcut cures *vanishing gradients*. The authors' first paper did not claim this: with batch normalization, which they used, the gradients do not vanish even without shortcuts. In this course you build the networks, measure them yourself, and find out which explanations hold.
 #

@@ -36,7 +36,7 @@ convolutions = [layer.name for layer in model.layers if "_conv" in layer.name]
 print(len(convolutions), "convolutions:", *convolutions[:3], "...", convolutions[-1])
 
 # %% [markdown]
-# Gradient descent moves each *kernel*, the weights of a layer, a step against its gradient. A layer whose gradient is close to zero does not learn. So we ask for one number per layer: the length (L2 norm) of the gradient of the loss with respect to its kernel. The network is not trained yet. We look at the moment before the first step. Here are the two layers that are closest to the loss:
+# Gradient descent moves each *kernel*, the weights of a layer, a step against its gradient. A layer whose gradient is close to zero hardly moves. (Some optimizers, such as Adam, divide by the gradient's usual size: lesson 2.) So we ask for one number per layer: the length (L2 norm) of the gradient of the loss with respect to its kernel. The network is not trained yet. We look at the moment before the first step. Here are the two layers that are closest to the loss:
 
 # %%
 from resnet_edu.gradients import describe_norms, gradient_norms, select_convolutions
@@ -90,7 +90,7 @@ by_depth = {f"depth {depth}": measure(depth, **sigmoid) for depth in (8, 20, 56)
 show(by_depth, "sigmoid, Glorot uniform, no normalization")
 
 # %% [markdown]
-# Read the figure from right to left, the way the gradient travels. The last convolution has a gradient norm of about 0.56 at every depth. With each layer towards the input the norm drops by a similar factor, so on a logarithmic axis the curves are almost straight. In the network of 56 layers the first norms are exactly **0**: too small for single precision, which ends at about 1e-38.
+# Read the figure from right to left, the way the gradient travels. The last convolution has a gradient norm of about 0.56 at every depth. With each layer towards the input the norm drops by a similar factor, so on a logarithmic axis the curves are almost straight. In the network of 56 layers the first norms are exactly **0**: too small. Below about 1e-38 single precision loses its digits, and a computation may put 0 there.
 
 # %%
 from resnet_edu import checks
@@ -98,7 +98,7 @@ from resnet_edu import checks
 checks.check_prediction("sigmoid", prediction_sigmoid)
 
 # %% [markdown]
-# This is the vanishing gradient, found in the early 1990s in recurrent networks: the layers near the input get almost no gradient. Training changes only the layers near the output.
+# This is the vanishing gradient, found in the early 1990s in recurrent networks: the layers near the input get almost no gradient. Plain gradient descent then changes only the layers near the output.
 
 # %% [markdown]
 # ## 3. Why: a product of slopes
@@ -264,7 +264,7 @@ for depth in (8, 20, 56):
     print(f"depth {depth:2}: {describe_norms(measure(depth, batch_norm=False, initializer=large))}")
 
 # %% [markdown]
-# The ratio is again near 1: the level is wrong, not the trend. One step of plain gradient descent with such a gradient throws every weight far away.
+# The ratio is again near 1. At depth 20 and 56 the level is wrong, not the trend. One step of plain gradient descent with such a gradient throws every weight far away.
 
 # %% [markdown]
 # ## 6. Batch normalization: predict first
@@ -291,7 +291,7 @@ show(with_norm, "plain, ReLU, depth 56")
 checks.check_prediction("batch_norm", prediction_norm)
 
 # %% [markdown]
-# Two things happen. The level is repaired: even the weights with σ = 0.01, useless before, now give gradients of moderate size, because their scale is divided out after each layer. And a new trend appears, in the **opposite** direction: the gradient grows towards the input. By how much per layer?
+# Two things happen. The level is repaired: even the weights with σ = 0.01, useless before, now give gradients of moderate size, because BN brings the signal back to size 1 after each layer. The small factors no longer multiply. And a new trend appears, in the **opposite** direction: the gradient grows towards the input. By how much per layer?
 
 # %%
 for label in ["He, batch normalization", "σ = 0.01, batch normalization"]:
@@ -319,7 +319,7 @@ with_shortcuts = {
 show(with_shortcuts, "ReLU, He normal, depth 56")
 
 # %% [markdown]
-# With normalization and shortcuts together the curve is nearly even. With shortcuts alone it is even too, but hundreds of times higher: each block adds its output to the signal, nothing holds the sum down, and the gradient of a kernel contains the activations. Compare it with the plain network without normalization in section 6, whose gradients were tiny. There the shortcuts do cure a vanished gradient.
+# With normalization and shortcuts together the curve is nearly even. With shortcuts alone it is fairly even too, but its level is hundreds of times higher: each branch is as large as the signal that enters it, so the signal's variance about doubles in every block. Compare it with the plain network without normalization in section 6, whose gradients were tiny. There, with He weights, the shortcuts do cure a vanished gradient.
 #
 # Is this chance, or special to this depth? Five depths and three draws each:
 
@@ -444,8 +444,8 @@ checks.check_rescue(setting)
 #
 # - A gradient is multiplied at every layer on its way back. Sigmoids make a trend of it: the first layers get almost nothing. Bad weights under ReLU change the level of all layers.
 # - Look at the **trend** along depth and at the **level**. A ratio alone hides half of the picture.
-# - Batch normalization repairs the level of ReLU networks. In a deep plain one the gradient then does **not** vanish. It grows towards the input. With sigmoids it still vanishes.
-# - With ReLU, shortcuts and normalization the norms stay nearly even at every depth we tried.
+# - Before training, batch normalization repairs the level of ReLU networks. In a deep plain one the gradient then does **not** vanish. It grows towards the input. With sigmoids it still vanishes. (Lesson 2 measures during training.)
+# - With ReLU, He weights, shortcuts and normalization, the first norm is less than ten times the last one at every depth we tried.
 #
 # **Next:** lesson 2 trains plain and residual networks side by side and asks whether gradients explain the difference.
 #

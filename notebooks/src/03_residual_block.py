@@ -12,7 +12,7 @@
 # %% [markdown]
 # ## 1. What if a layer should do nothing?
 #
-# In lesson 2 the network of 56 layers fitted its training images worse than the one of 20 layers. Yet a solution exists that is at least as good: copy the 20 trained layers, and let the other 36 pass their input on unchanged. Training does not find it. So it seems to be hard for a stack of layers to do *nothing*.
+# In lesson 2 the plain network of 56 layers fitted its training images worse than the one of 20 layers. Yet a solution exists that is at least as good: copy the 20 trained layers, and let the other 36 pass their input on unchanged. Training did not find it in the time it had. So it seems to be hard for a stack of layers to do *nothing*.
 #
 # Here is a small measurement. Two 3 × 3 convolutions with a ReLU between them get an image with 16 channels of values from 0 to 1. How far is their output $F(x)$ from their input, and how far is $F(x) + x$? We draw He weights and multiply them by a factor. There is no normalization yet.
 
@@ -42,7 +42,7 @@ for factor in (1, 0.5, 0.1, 0.01, 0):
     print(f"{factor:6}   {distance(change, x):13.4f}   {distance(change + x, x):17.4f}")
 
 # %% [markdown]
-# The numbers are distances between output and input, divided by the length of the input. With small weights, $F(x)$ alone forgets its input: the distance goes to 1, the output to zero. Add the input, and small weights mean a small change. With weights zero the block does nothing.
+# The numbers are distances between output and input, divided by the length of the input. With small weights, $F(x)$ alone goes to zero, and so its distance from the input to 1. Add the input, and small weights mean a small change. With weights zero the block does nothing.
 #
 # This is the idea of He et al. (2015b). Let $H(x)$ be what the block should compute. Instead of $H$, let the layers compute the difference to the input, the *residual* $F(x) = H(x) - x$, and add $x$ back:
 #
@@ -175,7 +175,7 @@ for option, shortcut in zip("ABC", ("padding", "projection", "projection_all")):
     print(f"option {option}: {count:,} parameters")
 
 # %% [markdown]
-# What do they bring? For ResNet-34 on ImageNet the paper reports top-1 errors of 25.03 % (A), 24.52 % (B) and 24.19 % (C), and 28.54 % for the plain network (table 3). The step from no shortcut to any of them is large, the steps between them are small. So projections are not what makes a ResNet work. In section 7 you will see that in a deeper network a projection in *every* block does harm. The paper uses A on CIFAR-10. The article that this course grew out of, a tutorial on the Keras example for CIFAR-10, uses B.
+# What do they bring? For ResNet-34 on ImageNet the paper reports top-1 errors of 25.03 % (A), 24.52 % (B) and 24.19 % (C), and 28.54 % for the plain network (table 3). The step from no shortcut to any of them is large, the steps between them are small. So projections are not what makes a ResNet work. In section 7 you will see that in a deeper network, on CIFAR-10, a projection in *every* block does harm. The paper uses A on CIFAR-10. The article that this course grew out of, a tutorial on the Keras example for CIFAR-10, uses B.
 #
 # ### Exercise 2 · Make the shortcut fit (medium, 15 minutes)
 #
@@ -234,7 +234,7 @@ print("outputs that are negative before it:   ", np.flatnonzero(point + F(point)
 # %% [markdown]
 # Without the ReLU the formula holds up to rounding. With it, the rows of the outputs that were negative are 0: there the gradient stops, on the shortcut too. The exact Jacobian is $D\,(I + \partial F/\partial x)$, where $D$ is diagonal with ones and zeros. In ResNet v1 the shortcut is free of ReLUs only within a block. From block to block the gradient passes a ReLU each time. Lesson 5 measures what this costs, and builds the block (v2) without it.
 #
-# A second caveat. $I$ passes the gradient on, but the sum $I + \partial F/\partial x$ is not bounded. In lesson 1 the residual network without normalization had gradients hundreds of times larger than the one with it.
+# A second caveat. $I$ passes the gradient on, but the sum $I + \partial F/\partial x$ is not bounded. In section 7 a chain of 50 blocks without normalization makes the gradient fifty million times as large on its way back.
 
 # %% [markdown]
 # ### Exercise 3 · Bug hunt: always up (easy, 10 minutes)
@@ -378,7 +378,7 @@ show_chains({label: {"shortcut": a, "branch": b} for label, (a, b) in mixes.item
 checks.check_prediction("half_shortcut", prediction_half)
 
 # %% [markdown]
-# In the left panel all three curves lie on 1: everything is carried. Now read the middle one, from right to left for the gradient. What the shortcuts alone pass on (triangles) falls to $10^{-15}$, as the formula says. The whole gradient does not fall: it *grows*, to about a thousand, much as in the plain network with BN of lesson 1. BN is the reason. It divides by the size of its input, and this makes up for the halving: the smaller the signal, the steeper the branch. And as in lesson 1 it removes the mean that comes with ReLU and stretches the rest, which adds about 15 % in each block. With weakened shortcuts the chain behaves much like a plain network. Its gradient comes back through the branches.
+# In the left panel all three curves lie on 1: everything is carried. Now read the middle one, from right to left for the gradient. What the shortcuts alone pass on (triangles) falls to $10^{-15}$, as the formula says. The whole gradient does not fall: it *grows*, to about a thousand, much as in the plain network with BN of lesson 1. BN is the reason. It divides by the size of its input, and this makes up for the halving: the smaller the signal, the steeper the branch. And as in lesson 1 it removes the mean that comes with ReLU and stretches the rest, which adds about 15 % in each block. With its shortcuts halved, the chain behaves much like a plain network. Its gradient comes back through the branches.
 #
 # In the right panel, with the whole $x$, the gradient grows by a factor of about ten over 50 blocks. Its direct part stays 1. The signal grows too: each block adds its branch of size 1, so the mean square grows by one in each block, and its size as √(number of blocks).
 #
@@ -393,7 +393,7 @@ checks.check_prediction("half_shortcut", prediction_half)
 # | 1 × 1 convolution in every block | $F$ | 12.22 % |
 # | $x$ with dropout, half of it | $F$ | fails |
 #
-# The paper's reading: the direct part vanishes, the gradient is forced through the weight layers, and optimization becomes difficult. Our measurement says how large the gradient is that comes this way. In a chain with BN it does not vanish, it grows.
+# The paper's reading: the direct part vanishes, the gradient is forced through the weight layers, and optimization becomes difficult. Our measurement says how large the gradient is that comes this way. In our fresh chain with BN, with shortcuts halved, it does not vanish, it grows.
 
 # %% [markdown]
 # ### Explore
@@ -448,10 +448,10 @@ checks.check_passed_on(passed_on)
 # %% [markdown]
 # ## What to take along
 #
-# - A residual block computes a change to its input. If its branch is zero, it does nothing.
-# - Where shapes differ, the shortcut pads or projects. Which of the two makes little difference. Elsewhere leave it alone.
-# - $I + \partial F/\partial x$ is exact only where nothing stands after the addition. In v1 a ReLU does.
-# - A shortcut works best unchanged. Scaled by 0.5, its part of the gradient falls to 10⁻¹⁵ over 50 blocks. With BN the whole gradient then does not vanish, it grows, much as in a plain network.
+# - A residual block computes a change to its input. If its branch is zero, it returns its input. In v1 the input must have no negative values for this, which the ReLU before the block sees to.
+# - Where shapes differ, the shortcut pads or projects. Which of the two makes little difference. Elsewhere the shortcut is the identity.
+# - $I + \partial F/\partial x$ is exact for an identity shortcut with nothing after the addition. In v1 a ReLU stands there, and sets the rows of the negative sums to zero.
+# - In ResNet-110 on CIFAR-10 the unchanged shortcut had the lowest error of those He et al. (2016) tried. Scaled by 0.5, its part of the gradient falls to 10⁻¹⁵ over 50 blocks. With BN the whole gradient of our chain then does not vanish, it grows, much as in a plain network.
 #
 # **Next:** lesson 4 stacks these blocks into ResNet v1 and counts every parameter and multiplication.
 #

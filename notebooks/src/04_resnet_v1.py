@@ -94,7 +94,7 @@ print(costs.format_costs(rows, by="stage"))
 checks.check_prediction("stage_costs", prediction_cost)
 
 # %% [markdown]
-# Halving height and width leaves a quarter of the pixels. Doubling the channels, those that come in and those that go out, makes four times as many weights. The product stays. So each stage takes about a third of the multiply-adds, and three quarters of the parameters sit in the last one. (The first convolution of stages 2 and 3 has half as many channels coming in, and costs half.) VGG networks have the same rule (Simonyan and Zisserman 2014), and the paper takes it over.
+# Halving height and width leaves a quarter of the pixels. Doubling the channels, those that come in and those that go out, makes four times as many weights. The product stays. So each stage takes about a third of the multiply-adds, and three quarters of the parameters sit in the last one. (The first convolution of stages 2 and 3 has half as many channels coming in, and costs half.) VGG networks double their filters in this way up to 512 (Simonyan and Zisserman 2014), and the paper makes it a rule.
 #
 # The same layer by layer, along the depth. Shortcuts and BN are left out of the picture:
 
@@ -250,7 +250,7 @@ checks.check_stride_position(mended_v1)
 # %% [markdown]
 # ## 6. The article's network and the paper's
 #
-# Two networks go by the name of ResNet v1. This course builds the one of the article it grew out of, a tutorial on the Keras example for CIFAR-10. The paper's differs in five things. In `resnet_edu.models` they are data, two entries of one table:
+# Two networks go by the name of ResNet v1. This course builds the one of the article it grew out of, a tutorial on the Keras example for CIFAR-10. The paper's differs in the five things that follow. In `resnet_edu.models` they are data, two entries of one table:
 
 # %% tags=["nbval-check-output"]
 for name in ("article", "paper"):
@@ -266,7 +266,7 @@ for name in ("article", "paper"):
 # - A **bias** before BN does nothing in training: BN subtracts it again. It only adds parameters.
 # - **Padding** shortcuts (option A) have no parameters, so the paper's plain and residual networks are equal in size, and differ in the shortcut alone. In the article's they are not.
 # - **Pooling** is the same for images of 32 × 32: the last map has 8 × 8 pixels.
-# - The **L2** factor: Keras' `L2(1e-4)` adds 10⁻⁴ · w² to the loss, whose gradient is 2 · 10⁻⁴ · w. The paper's weight decay of 10⁻⁴ has the gradient 10⁻⁴ · w, which in Keras is `L2(5e-5)`. So the article's term has twice the gradient of the paper's. (*Weight decay* pulls each weight a little towards zero at every step. How strongly a term in the loss does so depends on the optimizer, too: lesson 6.) The paper decays the classifier too.
+# - The **L2** factor: Keras' `L2(1e-4)` adds 10⁻⁴ · w² to the loss, whose gradient is 2 · 10⁻⁴ · w. The paper's weight decay of 10⁻⁴ has the gradient 10⁻⁴ · w, which in Keras is `L2(5e-5)`. So the article's term has twice the gradient of the paper's. (*Weight decay* pulls each weight a little towards zero at every step. How strongly a term in the loss does so depends on the optimizer, too: lesson 6.) We take the paper's decay to mean the classifier too, but not BN's scale and offset; it does not say.
 # - **BN**: *momentum* is the share of the old moving mean that is kept at each step, *epsilon* the small number that is added to the variance. The article takes Keras' defaults. The paper does not print its own. We take PyTorch's, 0.9 and 10⁻⁵. (PyTorch writes this momentum as 0.1.)
 #
 # The counts, plain against residual:
@@ -325,7 +325,7 @@ for depth, published in paper.items():
     )
 
 # %% [markdown]
-# What does such a check show? That kernels, biases, BN and projections are all there, in the right sizes. What does it not show? Where the stride is, in which order BN, ReLU and addition come, and what is connected to what. The bug of exercise 4 adds 272 parameters, those of the block in lesson 3 none. So check more than one property: counts, output sizes, multiply-adds, and the output for known weights. This is what the checks in this course do.
+# What does such a check show? Three totals that agree to the last parameter make it very likely that kernels, biases, BN and projections are all there, in the right sizes. The paper's two digits show much less: BN is half a percent of the parameters at depth 20, so a network without any BN rounds to the same 0.27. What does neither show? Where the stride is, in which order BN, ReLU and addition come, and what is connected to what. The bug of exercise 4 adds 272 parameters, those of the block in lesson 3 none. So check more than one property: counts, output sizes, multiply-adds, and the output for known weights. This is what the checks in this course do.
 #
 # ## What to take along
 #

@@ -33,7 +33,7 @@
 # %% [markdown]
 # ## 2. The bottleneck
 #
-# ResNet v2 also uses another branch, with three convolutions: 1 × 1 to fewer channels, 3 × 3, and 1 × 1 to the channels of the output. The expensive 3 × 3 convolution works on few channels. Compare two ways to change a signal of 64 channels and 32 × 32 pixels:
+# The article's v2 also takes another branch, the *bottleneck* of He et al. 2015b, with three convolutions: 1 × 1 to fewer channels, 3 × 3, and 1 × 1 to the channels of the output. It has nothing to do with the order of operations. The expensive 3 × 3 convolution works on few channels. Compare two ways to change a signal of 64 channels and 32 × 32 pixels:
 
 # %% tags=["nbval-check-output"]
 from keras import Model, layers
@@ -85,7 +85,7 @@ checks.check_bottleneck(bottleneck)
 # %% [markdown]
 # ## 3. The network
 #
-# Three stages of $n$ bottlenecks, three layers each, and two layers more: the stem and the classifier. So the depth is $9n + 2$. The stem has 16 filters. In the article's v2 the blocks have 16, 64 and 128 filters inside and 64, 128 and 256 at their output. After the last block comes one more BN and ReLU, because the last addition has none.
+# Three stages of $n$ bottlenecks, three layers each, and two layers more: the stem and the classifier. So the depth is $9n + 2$. The stem is that of lesson 4: a 3 × 3 convolution with 16 filters, BN, ReLU. Because of it the very first block has no BN and ReLU in front of its branch (`preactivate=False`). Stages 2 and 3 begin with stride 2. In the article's v2 the blocks have 16, 64 and 128 filters inside and 64, 128 and 256 at their output. After the last block comes one more BN and ReLU, because the last addition has none. Then average pooling and the dense layer with softmax, as in lesson 4.
 
 # %%
 import matplotlib.pyplot as plt
@@ -209,7 +209,7 @@ checks.check_resnet_v2(build_v2)
 # %% [markdown]
 # ## 4. The clean path, measured: predict first
 #
-# ResNet v1 and v2 with 110 layers, freshly initialized. In v1 a ReLU follows each of the 54 additions, in v2 none does. How does the gradient norm at the **first convolution** compare?
+# The article's ResNet v1 and v2 with 110 layers, freshly initialized, on 64 digits. In v1 a ReLU follows each of the 54 additions, in v2 none does. How does the gradient norm at the **first convolution** compare?
 #
 # - `"a"`: v1's has vanished, it is far below v2's
 # - `"b"`: v1's is larger than v2's
@@ -226,17 +226,24 @@ from resnet_edu.gradients import gradient_norms, select_convolutions
 (x_train, y_train), _ = data.load_digits()
 x = ((x_train[:64] - x_train.mean()) / 255).astype("float32")
 y = y_train[:64]
-print("depth 110       first convolution   last convolution   ratio")
-for name, build in [("ResNet v1", models.resnet_v1), ("ResNet v2", models.resnet_v2)]:
-    for seed in range(3):
-        norms = list(select_convolutions(gradient_norms(build((8, 8, 1), 110, seed=seed), x, y)).values())
-        print(f"{name}, seed {seed} {norms[0]:17.2f} {norms[-1]:18.3f} {norms[0] / norms[-1]:7.1f}")
+print("depth 110                  first convolution   last convolution   ratio")
+for variant, seeds in [("article", range(3)), ("paper", range(1))]:
+    for version, build in [("v1", models.resnet_v1), ("v2", models.resnet_v2)]:
+        for seed in seeds:
+            model = build((8, 8, 1), 110, seed=seed, variant=variant)
+            norms = list(select_convolutions(gradient_norms(model, x, y)).values())
+            name = f"the {variant}'s {version}, seed {seed}"
+            print(f"{name:25} {norms[0]:18.2f} {norms[-1]:18.3f} {norms[0] / norms[-1]:7.1f}")
 
 # %%
 checks.check_prediction("first_gradient_v2", prediction_v2)
 
 # %% [markdown]
-# Neither vanishes, neither explodes. The gradient at v1's first convolution is several times *larger* than at v2's, and from last to first it grows *less* in v1. If clean shortcuts were needed for a gradient of healthy size, v1 would be in trouble here. It is not. Why?
+# Neither vanishes, neither explodes. In the article's networks the gradient at v1's first convolution is several times *larger* than at v2's, and from last to first it grows *less* in v1. If clean shortcuts were needed for a gradient of healthy size, v1 would be in trouble here. It is not.
+#
+# In the paper's networks v2 has the larger one. The first block of its stages projects the signal behind BN and ReLU, the article's the signal as it came in (hint of exercise 2). So the norm at the first convolution depends more on such a detail than on the clean shortcut.
+#
+# Why is v1 not in trouble?
 #
 # The norm for a kernel contains the activations that enter the layer, and the last convolutions also differ in shape. So let us look at the gradient of the signal itself, $\partial\,\text{loss}/\partial x_l$, behind every block: `signal_gradient_norms` measures it.
 
@@ -289,7 +296,7 @@ for stage in (1, 2, 3):
     )
 
 # %% [markdown]
-# Each block adds a branch with mean 0 to a signal that a ReLU has made positive. (The first block of stages 2 and 3 adds it to a projection, which has both signs.) Within a stage the signal grows from block to block, and the branch makes the sum negative less and less often: compare the first and the last addition. In one block about four fifths of the ReLUs are open. Much the same positions stay open from block to block, so that a fifth to a third of the direct paths lead through a whole stage. Far more than by chance, and far from all: v1's direct path is narrowed, not shut. And the branches carry gradient, too, as lesson 3 has shown. He et al. (2016, section 4.2) give the same reading of trained networks: with 164 layers the effect of these ReLUs is not severe, with 1000 they cut more often.
+# Each block adds a branch with mean 0 to a signal that a ReLU has made positive. (The first block of stages 2 and 3 adds it to a projection, which has both signs.) Within a stage the signal grows from block to block, and the branch makes the sum negative less and less often: compare the first and the last addition. On average over the blocks of a stage about four fifths of the ReLUs are open. Much the same positions stay open from block to block, so that a fifth to a third of the direct paths lead through a whole stage. Far more than by chance, and far from all: v1's direct path is narrowed, not shut. And the branches carry gradient, too, as lesson 3 has shown. He et al. (2016, section 4.2) say of trained networks: with 164 layers the effect of these ReLUs is not severe, because after some training the sums are more often above zero; with 1000 layers they cut more often.
 #
 # What is pre-activation good for, then? He et al. (2016) report these errors on CIFAR-10:
 #
@@ -299,7 +306,7 @@ for stage in (1, 2, 3):
 # | 164, bottlenecks | 5.93 % | 5.46 % |
 # | 1001, bottlenecks | 7.61 % | 4.92 % |
 #
-# (Table 3; medians of five runs. Single runs of ResNet-110 differ by about ± 0.16 points, He et al. 2015b, so a gain of 0.24 is small.) At 1001 layers the gain is large. The authors name two reasons: easier optimization, visible above all at 1001 layers, and less overfitting (*regularization*) by the BN in front of each branch. The size of the gradient at the start does not explain the difference at depth 110. Our comparison of it was not a fair one, because v2 has other blocks and more filters. Section 5 compares equal blocks.
+# (Table 3; medians of five runs. Single runs of ResNet-110 differ by about ± 0.16 points, He et al. 2015b, so a gain of 0.24 is small.) At 1001 layers the gain is large. The authors name two reasons: easier optimization, visible above all at 1001 layers, and less overfitting (*regularization*) by the BN in front of each branch. For 110 and 164 layers they report a slightly *higher* training loss with pre-activation, and a lower test error. The size of the gradient at the start does not explain the difference at depth 110. Our comparison of it was not a fair one, because v2 has other blocks and more filters. Section 5 compares equal blocks.
 #
 # ### Explore
 #
@@ -333,7 +340,7 @@ for name, norms in shown.items():
     print(f"{name}: {describe_norms(norms)}")
 
 # %% [markdown]
-# A clean shortcut does not replace normalization. Without BN the median gradient is hundreds of times as large, in v1 and in v2: each block adds its branch to the signal, and nothing holds the sum down. (v2's curve goes up and down by threes, 1 × 1, 3 × 3, 1 × 1: the kernels have different sizes.)
+# A clean shortcut does not replace normalization. Without BN the median gradient is hundreds of times as large here, in v1 and in v2. Without it each branch is about as large as the signal that enters it, so the signal's variance about doubles in every block. With BN the branches keep one size, and the sum grows slowly. (v2's curve goes up and down by threes, 1 × 1, 3 × 3, 1 × 1: the kernels have different sizes.)
 #
 # ## 5. Orders of operations
 #
@@ -344,7 +351,7 @@ for name, order in blocks.ORDERS.items():
     print(f"{name:25} {order}")
 
 # %% [markdown]
-# Which order trains best on our digits? This takes too long for a lesson, so it was recorded: ResNet-56 and ResNet-110 in all five orders, eight epochs, three seeds each, 30 trainings in all.
+# Which order trains best on our digits? This takes too long for a lesson, so it was recorded: ResNet-56 and ResNet-110 in all five orders, in the article's style, eight epochs of Adam with the rate 0.001, three seeds each, 30 trainings in all.
 
 # %%
 from resnet_edu import runs
@@ -374,9 +381,9 @@ print(runs.describe_run(recorded))
 # %% [markdown]
 # (The gradient norms are those of the kernels.) One order is far slower: BN after the addition. It stands on the shortcut and rescales the signal in every block. Its gradient grows towards the input, at depth 110 by a factor of hundreds. At depth 56 it still learns, at depth 110 hardly in eight epochs. The four orders without BN on the shortcut fit nearly every image. After two epochs at depth 110, the three that leave the shortcut free of all operations are ahead of the original, full pre-activation most of all.
 #
-# And the gradient before training? Full pre-activation has a much smaller one at the first convolution than the original, 0.7 to 0.9 against 11 to 12, as v2 has against v1 in section 4. But the other two orders with a free shortcut have 6 to 12. So it is not the free shortcut alone that makes it small.
+# And the gradient before training? Full pre-activation has a much smaller one at the first convolution than the original, 0.7 to 0.9 against 11 to 12, as the article's v2 has against v1 in section 4. But the other two orders with a free shortcut have 6 to 12. So it is not the free shortcut alone that makes it small.
 #
-# What do He et al. (2016, table 2) report for ResNet-110 on CIFAR-10? Error on the test images: BN after addition 8.17 %, ReLU before addition 7.84 %, original 6.61 %, ReLU-only pre-activation 6.71 %, full pre-activation 6.37 %. The worst order is the same. The others our small task cannot rank: they all end at 0.998 or more on the training images. That the ReLU before the addition costs 1.2 points against the original, on new images, does not show in the training accuracy of a short run.
+# What do He et al. (2016, table 2) report for ResNet-110 on CIFAR-10? Error on the test images: BN after addition 8.17 %, ReLU before addition 7.84 %, original 6.61 %, ReLU-only pre-activation 6.71 %, full pre-activation 6.37 %. The worst order is the same. The others our small task cannot rank: they all end at 0.999 or more on the training images. That the ReLU before the addition costs 1.2 points against the original, on new images, does not show in the training accuracy of a short run.
 #
 # ## 6. Compare fairly
 #
@@ -405,14 +412,13 @@ plt.show()
 for name, row in versions.items():
     count = models.BUILDERS[row["model"]]((32, 32, 3), row["depth"], variant="paper").count_params()
     accuracies = f"training accuracy {row['accuracy'][-1]:.3f}, test {row['test_accuracy']:.3f}"
-    first, *_, last = row["norms"]["0"]
-    print(
-        f"{name} {count:7,} parameters  {accuracies}  gradient norm at the start: first {first:.2f}, last {last:.2f}"
-    )
+    print(f"{name} {count:7,} parameters  {accuracies}")
+    firsts = "   ".join(f"{row['norms'][epoch][0]:.2f}" for epoch in ("0", "1", "2", "10"))
+    print(f"   gradient norm at the first convolution, before training and after 1, 2 and 10 epochs: {firsts}")
 print(runs.describe_run(cifar | {"rows": list(versions.values())}))
 
 # %% [markdown]
-# Of the two v1 networks the deep one is behind after ten epochs, of the two v2 networks the shallow one. V2-56 has fewer parameters than v1-56 and learns much faster. So the deep v2 is the easier one to train here, as the authors say, and not because v1's gradient were too small at the start: both are about 3 at the first convolution. More than that this does not show. The two differ in the order, in the kind of block, in the number of blocks (18 and 27) and in the widths. It is one seed. And it says little about the end of a full training, where the paper's v1-56 reaches 93.03 %.
+# Of the two v1 networks the deep one is behind after ten epochs, of the two v2 networks the shallow one. V2-56 has fewer parameters than v1-56 and learns much faster. So the deep v2 is the easier one to train here. Before training, both gradients are about 3 at the first convolution. After one and two epochs v1's is 4 to 7 times smaller than v2's there. Whether this is a cause or comes of the slower learning, the run does not say. The two differ in the order, in the kind of block, in the number of blocks (18 and 27) and in the widths. It is one seed. And it says little about the end of a full training, where the paper's v1-56 reaches 93.03 %.
 #
 # ### Exercise 4 · An equal budget (easy, 10 minutes)
 #
@@ -433,7 +439,7 @@ checks.check_fair_depth(fair_depth)
 # ## What to take along
 #
 # - Pre-activation puts BN and ReLU before each convolution and nothing after the addition. The shortcut is then clean within each stage.
-# - At the start of training, v1's gradient at depth 110 does not vanish, either. In each block about four fifths of the ReLUs on its shortcuts are open, and the branches carry gradient too. The gain of v2 appears in training, and above all at 1001 layers.
+# - At the start of training, v1's gradient at depth 110 does not vanish, either. On average about four fifths of the ReLUs on its shortcuts are open, and the branches carry gradient too. The published gain of v2 is large at 1001 layers, where it trains better. At 110 and 164 layers it is small, and lies in the test error.
 # - A bottleneck does the 3 × 3 convolution on few channels, and so allows more layers for the same cost.
 # - Before you compare accuracies, count parameters. The article's v2 is 2.9 times as large as the paper's.
 #

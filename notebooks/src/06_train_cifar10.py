@@ -84,7 +84,7 @@ from resnet_edu import checks
 checks.check_prediction("selection", prediction_selection)
 
 # %% [markdown]
-# The gap is the *selection bias*: part of the best figure is luck, and the luck belongs to the images that chose. Luck shrinks with the root of the number of images: with 10,000 test images instead of 180, at most about a seventh of this gap would be left. It is a seventh if all epochs are equally good; if some really are better, many images tell them apart, and less is left. Such a bias is small, but it always favours the one who reports it, and it grows with every setting that is tried.
+# The gap is the *selection bias*: part of the best figure is luck, and the luck belongs to the images that chose. Luck shrinks with the root of the number of images: with 10,000 test images instead of 180, at most about a seventh of the gap of these epochs would be left. It is a seventh if all epochs are equally good; if some really are better, many images tell them apart, and less is left. (Other networks and more epochs have gaps of their own.) Such a bias is small. But on average it favours the one who reports it, and the more equally good settings are tried, the larger it is.
 #
 # The way out is old: keep some of the **training** images back, the *validation set*, choose by them, and use the test set once, at the end. The paper does this with 45,000 and 5,000 images to find its schedule, and then trains on all 50,000.
 #
@@ -133,7 +133,7 @@ for field in article:
 # - **Plateau** is the reducer of section 4, and **warm-up** the paper's gentle start for networks of 110 layers.
 # - **Variant.** Which details the network has (lesson 4).
 #
-# Both subtract the mean image of the training images. The course divides the pixels by 255 in both. The article's recipe is repaired in one place: it keeps validation images back (`split`), and the test set is used once.
+# Both subtract the mean image of the training images. The course divides the pixels by 255 in both. The article's recipe is repaired in two places. It keeps validation images back (`split`), and the test set is used once. And it tests the weights of the best epoch; the script keeps them in a file, but tests those of the last.
 
 # %%
 import matplotlib.pyplot as plt
@@ -251,7 +251,7 @@ history = fit_with_checkpoint(monitor="val_acc", mode="max")
 #
 # ### Exercise 3 · The right name (easy, 5 minutes)
 #
-# Which name must the checkpoint monitor? `history`, from the cell above, is a dict of what Keras measured.
+# Which name must the checkpoint monitor, to keep the epoch with the best accuracy on the validation images? `history`, from the cell above, is a dict of what Keras measured.
 
 # %% tags=["exercise"]
 monitor = "val_accuracy"  ### SOLUTION
@@ -289,7 +289,7 @@ checks.check_l2_factor(l2_factor)
 #
 # ## 7. Trap 5: names that are gone, and augmentation
 #
-# In Keras 3, `Adam` no longer takes `lr`, there is no `fit_generator`, and no `ImageDataGenerator`. (TensorFlow keeps an old copy.) So today the script stops at `Adam(lr=…)`, before any training. That is why we look at its parts one by one. Keras 3 has layers for augmentation. Do they draw anew for each image? A batch of 64 times the same image goes through `keras.layers.RandomCrop`. How many different images come out?
+# In Keras 3, `Adam` no longer takes `lr`, there is no `fit_generator`, and no `ImageDataGenerator`. So today a script with these names stops at its import of `ImageDataGenerator`, before any training. With the old copy that `tensorflow.keras` still has, it stops at the next name. That is why we look at its parts one by one. Keras 3 has layers for augmentation. Do they draw anew for each image? A batch of 64 times the same image goes through `keras.layers.RandomCrop`. How many different images come out?
 #
 # - `"a"`: 64, or nearly
 # - `"b"`: 1
@@ -441,7 +441,7 @@ plt.show()
 # %% [markdown]
 # ## 9. Recorded runs
 #
-# The recipe `quick` trains ResNet-20 on all 50,000 images for three epochs, without shifts. At the speed that `benchmarks/training.md` has for two CPU cores this takes about four minutes. We recorded it for three seeds, the plain network of the same depth beside it, and the article's recipe cut to three epochs. If you have CIFAR-10, the curve called yours shows the first epochs of your own run; it is another network or another length.
+# The recipe `quick` trains ResNet-20 on all 50,000 images for three epochs, without shifts. At the speed that `benchmarks/training.md` has for two CPU cores this takes about four minutes. We recorded it for three seeds, the plain network of the same depth beside it, and the article's recipe cut to three epochs. If you have CIFAR-10, the curve called yours shows the first epochs of your own run; it differs in more than one thing: in network or length, in the crops, and in the number of images.
 
 # %%
 from resnet_edu import runs
@@ -471,13 +471,13 @@ print("ours, ten epochs:", runs.describe_run(runs.load_run("cifar10_short")))
 Markdown(published.write_table(published.list_results()))
 
 # %% [markdown]
-# A dash means that nothing is published, or nothing is recorded yet: of the paper's recipe we have one training, of the article's none. Our ten epochs (recipe `quick`, two CPU cores; of plain-20 and plain-56 two seeds, of the others one) are no match for the published 164 or 200. In them plain-56 and ResNet v1-56 are behind plain-20 and ResNet v1-20; in the paper's long training ResNet v1-56 is better than both, and plain-56 is worse. Our v2 networks have the widths of He et al. 2016. The article's v2-56 is 2.8 times as large, so the two figures of that row belong to different networks. The paper's plain networks are read off its figure 6.
+# A dash means that nothing is published for this network, or nothing is recorded yet: of the paper's recipe we have one training, of the article's none. Our ten epochs (recipe `quick`, two CPU cores; of plain-20 and plain-56 two seeds, of the others one) are no match for the published 164 or 200. In them plain-56 and ResNet v1-56 are behind plain-20 and ResNet v1-20; in the paper's long training ResNet v1-56 is better than both, and plain-56 is worse. Our v2 networks have the widths of He et al. 2016. The article's v2-56 is 2.8 times as large, so the two figures of that row belong to different networks. The paper's plain networks are read off its figure 6.
 #
 # Read the two published columns with what you know now. How the epochs of the article's figures were chosen is not documented; the test images were its validation images. In how much the recipes differ, section 3 lists. The paper gives a spread for ResNet-110 only, 93.39 ± 0.16; its table lists the best of the five runs, 93.57. Differences of one or two tenths of a point, such as those between the ResNets v1 of 44 and of 56 layers, are within what another seed or other test images would change.
 #
 # ### One training at its full length
 #
-# The one full training of the table is ResNet-20 by the recipe `paper`: 64,000 steps, which make 164 epochs, seed 0, in bfloat16. It, too, ran on two CPU cores, of a processor with instructions for bfloat16; on others this format can be the slower one. The dashed lines are where the rate falls to a tenth.
+# The one full training of the table is ResNet-20 by the recipe `paper`: 64,000 steps, which make 164 epochs, seed 0, in bfloat16. It, too, ran on two CPU cores. (On this processor bfloat16 is the faster format; on that of `benchmarks/training.md` it is the slower one.) The dashed lines are where the rate falls to a tenth.
 
 # %%
 full = runs.load_run("cifar10_full")
@@ -507,13 +507,13 @@ print(runs.describe_run(full))
 # %% [markdown]
 # The test accuracy is 0.08 points above the paper's, much less than a standard error. One seed proves little about the mean of many, but the published figure can be had, with the published recipe, and without a GPU: at 33 seconds an epoch, the median, it takes an hour and a half.
 #
-# - **A plateau is not the end.** At the rate 0.1 the training accuracy almost stands still: from epoch 50 to 82 it wins one point. It looks as if the network had learned what it can. The first epoch at a tenth of the rate wins nearly three. So it was the size of the steps that held it up, not the network. A rule that *stops* after five epochs without a new best would have ended this training at a training accuracy of 0.92. To lower the rate at that point, as the reducer on plateaus is meant to, is the better idea. (This schedule does not look at the accuracy; we did not train with the reducer.)
+# - **A plateau is not the end.** At the rate 0.1 the training accuracy almost stands still: from epoch 50 to 82 it wins one point. It looks as if the network had learned what it can. The first epoch at a tenth of the rate wins nearly three. So it was the size of the steps that held it up, not the network. A rule that *stops* after five epochs without a new best would have ended this training at a training accuracy of 0.92. To lower the rate at that point, as the reducer on plateaus is meant to, may be the better idea. (This schedule does not look at the accuracy; we did not train with the reducer.)
 # - **The second fall wins little** training accuracy. At the end nearly all training images are right, augmented as they are. Of the test images nearly nine in a hundred are not. What is left is generalization, not optimization.
 # - **The gradients** are between 0.1 and 1.5 at every layer, whenever we measured. Of the five moments shown they are smallest after epoch 50, on the plateau. At the end they are two to three times as large, although the training loss is less than a tenth. So a small gradient does not mean that the training is nearly done. (The norms belong to 64 training images, never augmented, the loss to the whole epoch.)
 #
 # ## 10. On your own machine
 #
-# Trainings from a terminal, with a progress bar:
+# Trainings from a terminal in the course's folder, with a progress bar. (Where its environment is not active, write `.venv/bin/python` for `python`.)
 #
 # ```bash
 # python -m resnet_edu data --download
@@ -521,9 +521,9 @@ print(runs.describe_run(full))
 # python -m resnet_edu train --model resnet_v1 --depth 20 --recipe article --set schedule_overwrites_plateau=False
 # ```
 #
-# A folder under `trainings/` receives a checkpoint after each epoch and, at the end, the weights and one JSON record with recipe, seed, versions, device and full history. After a crash, the same command with `--resume` goes on as if nothing had happened. `--devices 2` shares each batch between two GPUs, `--precision mixed_bfloat16` computes with 16 bits where that is enough, `--recipe article --split leaky` lets the test images choose the epoch, as the script does, so that you can measure what that is worth. `python -m resnet_edu train --help` lists the rest.
+# A folder under `trainings/` receives a checkpoint after each epoch and, at the end, the weights and one JSON record with recipe, seed, versions, device and full history. After a crash, the same command with `--resume` goes on after the last finished epoch, with the same order of images and the same crops. `--devices 2` shares each batch between two GPUs, `--precision mixed_bfloat16` computes with 16 bits where that is enough, `--recipe article --split leaky` lets the test images choose the epoch, as a user of the script's file does. To see what the choice adds, compare the test accuracy in its record with the last `validation_accuracy`. (A training without `leaky` has 5,000 images fewer.) `python -m resnet_edu train --help` lists the rest.
 #
-# Each recorded training can be done again from its record, with its precision and seed: `python -m resnet_edu repeat cifar10_short` lists the trainings of a run, and `--row 2` after it repeats the second and compares the outcome. `repeat cifar10_full` is the one of section 9.
+# Each training recorded by a recipe can be done again from its record, with its precision and seed: `python -m resnet_edu repeat cifar10_short` lists the trainings of a run, and `--row 2` after it repeats the second and compares the outcome. `repeat cifar10_full --row 1` is the one of section 9. (The smaller runs of the other lessons name the command that made them.)
 #
 # ## What to take along
 #

@@ -96,7 +96,7 @@ for label, accuracies in without_one.items():
 checks.check_prediction("lesion", prediction_lesion)
 
 # %% [markdown]
-# Without one block, plain-20 is around chance. ResNet-56 loses less than a point in the median, two of 360 images. Veit et al. (2016) took blocks out of a ResNet of 110 layers and layers out of a VGG, a plain network (lesson 8), trained on CIFAR-10, with the same outcome; they call it a *lesion study*. One thing in the figure is less often told: the blocks are **not** equal. Here the early ones, above all the second block of stage 1, cost most accuracy, the late ones hardly any.
+# Without one block, plain-20 is around chance. ResNet-56 loses less than a point in the median, two of 360 images. Veit et al. (2016) took blocks out of a ResNet of 110 layers and layers out of a VGG, a plain network (lesson 8), trained on CIFAR-10, with the same outcome; they call it a *lesion study*. One thing in the figure is less often told: the blocks are **not** equal. Here the early ones, above all the second block of stage 1, cost most accuracy, the late ones hardly any. (With seed 2 the very last block is the second most important.)
 #
 # Is one network luck? Three seeds of each were trained and taken apart:
 
@@ -149,7 +149,7 @@ for key in ("without_some", "swapped"):
         print(key, label, ", ".join(f"{n}: {median:.2f}" for n, median in medians.items()))
 
 # %% [markdown]
-# In the median up to six swaps cost ResNet-56 two points at most, and ResNet-20 hardly anything, but for two swaps, which cost it eleven. Single draws cost much. From seven on ResNet-56 suffers; when that begins depends on the seed (with seed 2 the median stays above 0.9 up to 18 swaps). (Swaps can undo each other. That is why plain-20 is whole again now and then.) Taking out **several** blocks costs more. Veit et al. report an error that grows smoothly with the number of blocks taken out of 54. Ours falls unevenly: up to about five blocks the draw decides, whether an important early block is among them; beyond that, accuracy falls anyway. So "any few blocks can go" would be too strong for this network.
+# In the median up to six swaps cost this ResNet-56 two points at most. From seven on its median jumps between 0.45 and 0.97: the draw decides. Other seeds differ: seed 1 loses nine points at five swaps, seed 2 stays above 0.9 up to 18. In ResNet-20 stage 1 decides: with its two blocks swapped it loses eleven points, with those of another stage hardly anything. At two swaps three of the five draws swap stage 1. (Swaps can undo each other. That is why plain-20 is whole again now and then.) Taking out **several** blocks costs more. Veit et al. report an error that grows smoothly with the number of blocks taken out of 54. Ours falls unevenly. Up to about nine blocks the draw decides most: are the second block of stage 1, or several of stage 1, among them? From eleven on the median is low with every seed. So "any few blocks can go" would be too strong for this network.
 #
 # The same with real images: six networks on CIFAR-10, trained for ten epochs on a CPU (well below what full training reaches). Two of them are ResNets v2, from lesson 5. The last row is ResNet-20 after the paper's 164 epochs, from lesson 6:
 
@@ -168,7 +168,7 @@ for run in (cifar, full):
     print(runs.describe_run(run))
 
 # %% [markdown]
-# (Tested on all 10,000 test images when whole, on 2,000 when taken apart, so a point more or less means nothing. The networks of 20 and 29 layers have only three swaps, some of which are drawn twice.) The plain networks fall to 0.04 to 0.19, whichever block is missing; chance is 0.10, and plain-56 was not good when whole. ResNet v1-56 loses about three points in the median, as little as in the literature, but 43 without its most important block. V2-56 loses eight in the median, v1-20 twenty, v2-29 thirty-four: far from chance, and far more than ResNet-20 on the digits, 1.5 points. Longer training does not help v1-20: after 164 epochs it loses twenty-one in the median, and 51 without its most important block. Networks with fewer blocks that can go, 24, 15, 6 and 6, lose more here. But ResNet-20 has the same six on the digits. And v1-56 is the least trained of all residual networks here, so some of its blocks may have learned little, and losing them costs little. These networks differ in too much to tell the causes apart. So of what the digits show, that a ResNet hardly needs the median block, only v1-56 shows as much here. It is one seed of each.
+# (Tested on all 10,000 test images when whole, on 2,000 when taken apart, so a point more or less means nothing. The networks of 20 and 29 layers have only three swaps, some of which are drawn twice.) The plain networks fall to 0.04 to 0.19, whichever block is missing; chance is 0.10, and plain-56 was not good when whole. ResNet v1-56 loses about three points in the median, the least of these networks, but 43 without its most important block. V2-56 loses eight in the median, v1-20 twenty, v2-29 thirty-four: far from chance, and far more than ResNet-20 on the digits, 1.5 points. The one long training of v1-20 (with crops, too) shows no gain: after 164 epochs it loses twenty-one in the median, and 51 without its most important block. Networks with fewer blocks that can go, 24, 15, 6 and 6, lose more here. But ResNet-20 has the same six on the digits. And v1-56 is the least trained of all residual networks here, so some of its blocks may have learned little, and losing them costs little. These networks differ in too much to tell the causes apart. So of what the digits show, that a ResNet hardly needs the median block, only v1-56 shows as much here. It is one seed of each.
 #
 # ## 3. Many paths
 #
@@ -251,7 +251,7 @@ for depth in (1, 2, 5, 10, 20, 50):
     print(f"{depth:6} {found[False]:9.3g} {2.0**depth:12.3g} {found[True]:12.3g} {depth + 1:8}")
 
 # %% [markdown]
-# (With 50 blocks, half of $2^{50}$: few random numbers, multiplied 50 times.) So in a normalized ResNet the branch of block $l$ adds 1 to a signal of variance $l$: a share of $1/(l+1)$. Each deep block starts close to the identity (De and Smith 2020); the network as a whole does not. That fits the order of the lesions on the digits, and not the one on CIFAR-10. Training can change it.
+# (With 50 blocks, half of $2^{50}$: few random numbers, multiplied 50 times.) So in a normalized ResNet the branch of block $l$ adds 1 to a signal of variance $l$: a share of $1/(l+1)$. Each deep block starts close to the identity (De and Smith 2020); the network as a whole does not. That fits the lesions on the digits, and not most of those on CIFAR-10. Training can change it.
 #
 # ### Exercise 3 · A factor instead of normalization (medium, 15 minutes)
 #
@@ -280,7 +280,7 @@ checks.check_branch_scale(branch_scale)
 #
 # ### Exercise 4 · Measure agreement (easy, 10 minutes)
 #
-# Write `autocorrelation(values, lag)`: subtract the mean of all values; multiply each value with the one `lag` places further on (the last `lag` values have no partner) and add up; divide by the sum of all squares.
+# Write `autocorrelation(values, lag)`: subtract the mean of all values, and go on with what is left. Multiply each of these values with the one `lag` places further on (the last `lag` values have no partner) and add up. Divide by the sum of the squares of all of them.
 
 
 # %% tags=["exercise"]
@@ -294,7 +294,7 @@ def autocorrelation(values, lag):
 checks.check_autocorrelation(autocorrelation)
 
 # %% [markdown]
-# What makes gradients of a deep plain network shatter?
+# What turns the gradients of a plain network of 50 layers into noise?
 #
 # - `"a"`: depth alone, with and without batch normalization
 # - `"b"`: depth together with batch normalization
@@ -338,7 +338,7 @@ print(
 print("without BN the curve is rough, too, but neighbours agree more often")
 
 # %% [markdown]
-# In the plain network with batch normalization the gradients of neighbours agree at 2 layers and are noise at 50. With shortcuts, and branches scaled by 0.1, they still agree at 50; with unscaled branches less. This follows the experiment of the paper, which scales the branches, too. But a plain network of 50 layers **without** batch normalization keeps much of the agreement, though less than with 2 layers, and with large differences between seeds. Depth does most of its shattering together with normalization, which lesson 1 found to keep the signal alive. (Mean and variance of the batch count as constants here.)
+# In the plain network with batch normalization the gradients of neighbours agree at 2 layers and are noise at 50. With shortcuts, and branches scaled by 0.1, they still agree at 50; with unscaled branches less. This follows the experiment of the paper, which scales the branches, too. But a plain network of 50 layers **without** batch normalization keeps much of the agreement, though less than with 2 layers, and with large differences between seeds. So depth alone lowers the agreement, too, but far more slowly. (The paper states the decay for plain networks in general.) At 50 layers it is depth and normalization together that make noise, the normalization which lesson 1 found to keep the signal alive. (Mean and variance of the batch count as constants here.)
 #
 # ## 6. The loss around a network
 #
@@ -431,10 +431,10 @@ for label, row in rows.items():
 #
 # ## What to take along
 #
-# - Without any one of most blocks, a trained ResNet keeps most of its accuracy; a plain network falls to chance. On the digits the early blocks matter most, on CIFAR-10 there is no such order, and several at once can be too many.
-# - Most paths are long, but the gradient comes along shorter ones.
+# - Without any one of most blocks, a trained ResNet keeps most of its accuracy; a plain network falls to chance or near it. On the digits the early blocks matter most. On CIFAR-10 after ten epochs it is mostly a block of the last stage, in the one network trained for 164 epochs one of stage 1. Several at once can be too many.
+# - Most paths go through about half of the branches. In our ResNet-56 nearly all of the sum of gradient norms comes along shorter ones.
 # - With batch normalization, branch $l$ starts with a share of about $1/(l+1)$; without, a factor keeps the growth in check, with equal shares.
-# - Gradients shatter from depth together with batch normalization; shortcuts with small branches hold against it.
+# - With batch normalization the gradients of 50 plain layers are noise; without it their agreement falls much more slowly with depth. Shortcuts with small branches hold against it.
 # - A loss surface is a picture of where training ended, and depends on how normalization is treated.
 #
 # **Next:** lesson 8 takes the blocks to ImageNet.

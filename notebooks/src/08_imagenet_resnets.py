@@ -144,7 +144,7 @@ for name, error in errors.items():
     print(f"{name:10} {share:4.0%} of the multiply-adds, top-1 error {error - errors['VGG-19']:+.1f} points")
 
 # %% [markdown]
-# The errors are those of torchvision's published weights: the share of the 50,000 validation images whose right class does not get the largest probability (*top-1*), one crop an image. So they come from one source and one way of testing, though not from equal training. ResNet-34 and deeper have less error than VGG-19 at much less cost. ResNet-18 has more. (Counts of parameters and multiply-adds are those above; torchvision's AlexNet and ResNets differ a little from the papers'.)
+# The errors are those of torchvision's published weights: the share of the 50,000 validation images whose right class does not get the largest probability (*top-1*), one crop an image. So they come from one source and one way of testing, though not from equal training. ResNet-34 and deeper have less error than this VGG-19 at much less cost. ResNet-18 has more. But VGG-19 is here as in its paper, without batch normalization. torchvision's VGG-19 with it has 25.78 % error: less than ResNet-34, more than ResNet-50. So not all of the distance belongs to the shortcuts. (Counts of parameters and multiply-adds are those above; torchvision's AlexNet and ResNets differ a little from the papers'.)
 
 # %% [markdown]
 # ## 2. The 18 and the 34
@@ -278,7 +278,7 @@ print("equal to 1e-4 with the stride in the 3×3:", difference < 1e-4)
 #
 # ## 5. What 3.57 % and 28 % measure
 #
-# - **3.57 %** is the top-5 error (the right class is not among the first five) of an *ensemble of six networks* on the *test* set of ILSVRC 2015, the first place. A single ResNet-152 has 4.49 % on the validation set, and 19.38 % top-1 (He et al. 2015, tables 4 and 5).
+# - **3.57 %** is the top-5 error (the right class is not among the first five) of an *ensemble of six networks* on the *test* set of ILSVRC 2015, the first place. A single ResNet-152 has 4.49 % on the validation set, and 19.38 % top-1 (He et al. 2015, tables 4 and 5). There the scores are averaged over several image sizes; the 21.69 % in the figure of section 1 is one crop, with other weights.
 # - **28 %** is a *relative* gain in the detection of objects on the data set COCO: the detector Faster R-CNN with ResNet-101 in place of VGG-16 brings the mean average precision, a measure from 0 to 100, from 21.2 to 27.2 (table 8).
 
 # %% tags=["nbval-check-output"]
@@ -328,7 +328,7 @@ for name, found in compared.items():
 #
 # ## 7. Which ResNet today, and where the shortcut lives on
 #
-# **Which one to use.** For a new task with few images, a ResNet-50 with good pretrained weights is still a sound base. Look at how the weights were trained: with a modern recipe a ResNet-50 reaches 80.4 % on one crop of 224 × 224 pixels (Wightman et al. 2021), where the weights of the figure above have 76.13 %. So name the recipe with the network. On a small device, count multiply-adds first. Before you take a newer network, compare at equal cost and equal training.
+# **Which one to use.** For a new task with few images, a ResNet-50 with good pretrained weights is still a sound base. Look at how the weights were trained: with a modern recipe a ResNet-50 reaches 80.4 % on one crop of 224 × 224 pixels (Wightman et al. 2021), where the weights of the figure above have 76.13 %. So name the recipe with the network. On a small device, count multiply-adds first, then measure: equal counts can take unequal times. Before you take a newer network, compare at equal cost and equal training.
 #
 # **ResNeXt** (Xie et al. 2017) splits the bottleneck's 3 × 3 convolution into groups, each of which sees its own channels only. That makes room for more channels at the same cost.
 #

@@ -234,6 +234,11 @@ AUTOCORRELATION_MISTAKES = [
         "Values around 5 would all seem to agree. Subtract the mean first.",
     ),
     (
+        lambda v, lag: np.sum((v - v.mean())[:-lag] * (v - v.mean())[lag:]) / np.sum(v**2),
+        "the squares are those of the values before the mean was subtracted.",
+        "Subtract the mean once, and take products and squares of what is left.",
+    ),
+    (
         lambda v, lag: np.sum((v - v.mean())[:-lag] * (v - v.mean())[lag:]),
         "it was not divided by the sum of the squares.",
         "Values that agree perfectly must give 1, however large they are.",

@@ -156,6 +156,10 @@ WRONG = {
     ],
     checks.check_autocorrelation: [
         (lambda v, lag: np.sum(v[:-lag] * v[lag:]) / np.sum(v**2), "the mean was not subtracted"),
+        (
+            lambda v, lag: np.sum(centred(v)[:-lag] * centred(v)[lag:]) / np.sum(v**2),
+            "before the mean was subtracted",
+        ),
         (lambda v, lag: np.sum(centred(v)[:-lag] * centred(v)[lag:]), "by the sum of the squares"),
         (lambda v, lag: np.sum(centred(v)[:-lag] * centred(v)[lag:]) / len(v), "by the number of the values"),
         (
