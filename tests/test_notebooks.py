@@ -47,6 +47,39 @@ def test_built_notebook_equals_its_source(source, path, solutions):
     ], "run `make notebooks`"
 
 
+@pytest.fixture
+def one_lesson(tmp_path, monkeypatch):
+    """A source with two built notebooks in a folder of its own, each with an output."""
+    source = tmp_path / "09_text.py"
+    source.write_text("# %% [markdown]\n# # 9 · Text\n#\n# Old.\n\n# %%\nprint(1)\n")
+    monkeypatch.setattr(builder, "ROOT", tmp_path)
+    monkeypatch.setattr(builder, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(builder, "SOLUTIONS", tmp_path / "solutions")
+    builder.SOLUTIONS.mkdir()
+    for path, solutions in builder.targets(source):
+        notebook = builder.derive(source, solutions=solutions)
+        notebook.cells[2].update(outputs=[nbformat.v4.new_output("stream", text="1\n")], execution_count=2)
+        nbformat.write(notebook, path)
+    return source
+
+
+def test_changed_text_keeps_the_outputs(one_lesson):
+    one_lesson.write_text(one_lesson.read_text().replace("Old.", "New.\n\n# %% [markdown]\n# Another cell."))
+    builder.change_text(one_lesson)
+    for path, _ in builder.targets(one_lesson):
+        title, _, another, code = read(path).cells
+        assert "New." in title.source and another.source == "Another cell."
+        assert [output.text for output in code.outputs] == ["1\n"] and code.execution_count == 2
+
+
+@pytest.mark.parametrize("code", ["print(2)", "print(1)\n\n# %%\nprint(3)"])
+def test_changed_code_is_not_taken_for_changed_text(one_lesson, code):
+    one_lesson.write_text(one_lesson.read_text().replace("print(1)", code))
+    with pytest.raises(ValueError, match="its code has changed"):
+        builder.change_text(one_lesson)
+    assert "print(1)" in {cell.source for cell in code_cells(builder.targets(one_lesson)[0][0])}
+
+
 def test_there_is_no_notebook_without_a_source():
     built = {path for _, path, _ in BUILT}
     assert {*builder.NOTEBOOKS.glob("*.ipynb"), *builder.SOLUTIONS.glob("*.ipynb")} == built

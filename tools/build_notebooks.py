@@ -9,6 +9,7 @@ import hashlib
 import re
 import sys
 import tomllib
+from itertools import zip_longest
 from pathlib import Path
 
 import jupytext
@@ -89,6 +90,27 @@ def build(source, *, timeout=600):
         print(f"built {path.relative_to(ROOT)}")
 
 
+def change_text(source):
+    """Derive the lesson and the solution of a source, with the outputs of their last build, and write them.
+
+    Raises ValueError where the code has changed since.
+    """
+    for path, solutions in targets(source):
+        notebook, built = derive(source, solutions=solutions), nbformat.read(path, as_version=4)
+        pairs = list(zip_longest(*map(_code_cells, (notebook, built))))
+        if any(new is None or old is None or new.source != old.source for new, old in pairs):
+            raise ValueError(f"{source.name}: its code has changed, not only its text; build it without --text")
+        for new, old in pairs:
+            new.outputs, new.execution_count = old.outputs, old.execution_count
+        notebook.metadata = built.metadata
+        nbformat.write(notebook, path)
+        print(f"changed the text of {path.relative_to(ROOT)}")
+
+
+def _code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
 def _with_stable_widget_names(notebook):
     """Give widgets names that depend on their order alone: a build that changes nothing shall leave no diff."""
     widgets = notebook.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {})
@@ -145,13 +167,18 @@ def _without_solution(code):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="beginnings of the sources to build, such as 01; all by default")
-    names = parser.parse_args().names
+    parser.add_argument("--text", action="store_true", help="keep the outputs, where only text has changed")
+    arguments = parser.parse_args()
+    names = arguments.names
     chosen = [source for source in sources() if not names or source.name.startswith(tuple(names))]
     if not chosen:
         sys.exit(f"no source in notebooks/src begins with {' or '.join(names)}")
     write_addresses()
-    for source in chosen:
-        build(source)
+    try:
+        for source in chosen:
+            (change_text if arguments.text else build)(source)
+    except ValueError as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -241,7 +241,7 @@ checks.check_prediction("first_gradient_v2", prediction_v2)
 # %% [markdown]
 # Neither vanishes, neither explodes. In the article's networks the gradient at v1's first convolution is several times *larger* than at v2's, and from last to first it grows *less* in v1. If clean shortcuts were needed for a gradient of healthy size, v1 would be in trouble here. It is not.
 #
-# In the paper's networks v2 has the larger one. The first block of its stages projects the signal behind BN and ReLU, the article's the signal as it came in (hint of exercise 2). So the norm at the first convolution depends more on such a detail than on the clean shortcut.
+# In the paper's networks (seed 0) v2 has the larger one, and grows more. The first block of its stages projects the signal behind BN and ReLU, the article's the signal as it came in (hint of exercise 2). So the norm at the first convolution depends more on such a detail than on the clean shortcut.
 #
 # Why is v1 not in trouble?
 #
