@@ -395,7 +395,7 @@ for depth in depths:
 #
 # ### Is it the size of the steps?
 #
-# One thing was the same for all networks that were compared so far: the learning rate. That may be unfair. Adam divides each gradient by its usual size, so a large gradient makes no longer step. SGD (stochastic gradient descent, lesson 6) goes along the gradient as it is. And with *momentum* 0.9 each gradient is added again in the following steps, 0.9, 0.81, … of it, so that it counts ten times in all. The gradient of plain-56 grows towards the input, so there its steps are the longest.
+# One thing was the same for all networks that were compared so far: the learning rate. That may be unfair. Adam divides each gradient by its usual size, so a large gradient makes no longer step. SGD (stochastic gradient descent, lesson 6) takes the rate times the gradient as its step, however large this is. And with *momentum* 0.9 each gradient is added again in the following steps, 0.9, 0.81, … of it, so that it counts ten times in all. The gradient of plain-56 grows towards the input, so there its steps are the longest.
 #
 # Recorded with SGD: three networks, five rates, three seeds. The recipe is `paper` of lesson 6, fitted to the digits: 120 epochs, batches of 64, images shifted by a pixel at most. (The rate falls to a tenth after half of the epochs, and again after three quarters. The accuracies are those on the shifted images. So compare them with each other, not with the sections above.) Three more settings give plain-56 a *warm-up*: the rate is 0.001 at first, and 0.05 from then on. It lasts one epoch, or until a fifth of the images are right (the paper's rule for its 110 layers, which starts at 0.01), or until half are right.
 #
@@ -435,12 +435,14 @@ print("rate 0.05 from the start:", runs.describe_run(trained))
 print("others:", runs.describe_run(rated))
 
 # %% [markdown]
-# At 0.05 and 0.01 the weights of plain-56 are thrown far away. Where to, can be reckoned from the first gradient alone. BN divides the length of a kernel out. So the loss does not change along the kernel, and the gradient is at right angles to it: a step makes the kernel longer, by Pythagoras' theorem. A kernel that is $k$ times as long has a gradient that is $k$ times smaller. So after a long first step the next gradients count little, and the momentum carries on what the first one asked for, to ten times its step. By He's rule the squared length of a fresh kernel is about twice the number of its output channels.
+# At 0.05 and 0.01 the weights of plain-56 are thrown far away. How far, can be reckoned from the first gradient alone. Take all numbers of a kernel as one arrow; its length is the root of the sum of their squares. Multiply the kernel by 2, and BN divides the 2 out again: the loss stays the same. So the gradient has no part in the arrow's own direction, it is at right angles to it. By Pythagoras' theorem a step at right angles makes the arrow longer. And a kernel that points the same way and is $k$ times as long has a gradient that is $k$ times smaller. So after a long first step the next gradients count little, and the momentum carries on what the first one asked for, to ten times its step. By He's rule the squared length of a fresh kernel is about twice the number of its output channels.
 
 # %%
 squares = 2.0 * np.repeat([16, 32, 64], [19, 18, 18])  # squared lengths of plain-56's kernels, before training
 first = {row["seed"]: np.array(row["norms"]["0"]) for row in by_rate["plain-56"]["0.001"]}  # of the gradients
-print("plain-56, seeds 0 to 2    L2 term, reckoned     largest recorded    times as long: kernel 2, 20, 55")
+print(
+    "plain-56, seeds 0 to 2    L2 term, reckoned     largest recorded    times as long, reckoned: kernel 2, 20, 55"
+)
 for rate in ("0.05", "0.01", "0.003", "0.001", "0.0003"):
     rows = by_rate["plain-56"][rate]
     moved = [10 * float(rate) * first[row["seed"]] for row in rows]
@@ -450,9 +452,9 @@ for rate in ("0.05", "0.01", "0.003", "0.001", "0.0003"):
     print(f"rate {rate:20} {columns[0]:21} {columns[1]:21} {growth[1]:.3g}, {growth[19]:.2g}, {growth[54]:.2g}")
 
 # %% [markdown]
-# From 0.2 to 200: the reckoning holds within a fifth for two seeds, and within a factor of two for the third. (The gradient was measured on other images than the first batch's.) At 0.05 the second kernel ends about two hundred times as long as it was, the last one as long as before. A step of a given length turns a kernel that is $k$ times as long by $k$ times less, and its gradient is $k$ times smaller. So its direction changes $k^2$ times more slowly. The first kernels stay about where they were thrown.
+# From 0.003 to 0.05 the reckoning holds within about a tenth for two seeds, and within a factor of two for the third. (The gradient was measured on other images than the first batch's.) At 0.001 and 0.0003 the term hardly leaves 0.2, and later gradients count, too. By the reckoning, the second kernel gets about two hundred times as long at 0.05, and the last one no longer at all. A step of a given length turns a kernel that is $k$ times as long by $k$ times less, and its gradient is $k$ times smaller. So its direction changes $k^2$ times more slowly: the first kernels stay about where they were thrown.
 #
-# Is this why plain-56 fails at 0.05? The warm-ups answer. And what becomes of the gradients meanwhile?
+# Do the first steps make plain-56 fail at 0.05? The warm-ups test this. (Whether the length of the kernels is the reason, they do not tell.) And what becomes of the gradients meanwhile?
 
 # %%
 fig, axes = plt.subplots(2, 1, figsize=(9, 6), layout="constrained", sharex=True)
@@ -482,13 +484,13 @@ for rate, same in by_rate["plain-56"].items():
         print(f"{rate:37} {spread(then['0'], '.0f')}  {later}{smallest:.2g}")
 
 # %% [markdown]
-# (Before training the seeds are the same three in every row. What differs is rounding: the lower two rows were recorded on another day, with another order of additions. This network magnifies an error as it magnifies a gradient.)
+# (Before training the seeds are the same three in every row. What differs is rounding: the lower two rows were recorded in another session. In so deep a plain network, rounding errors grow until they change a norm by some percent.)
 #
 # - **The rate matters much for plain-56.** At 0.05 it ends between 0.34 and 0.41, at 0.001 between 0.67 and 0.76. At 0.0003 the 120 epochs are too short even for plain-20.
-# - **The first steps are a cause of the failure at 0.05.** One epoch at 0.001, which is 22 steps, and nothing is thrown far: the L2 term stays near 0.3. With 0.05 from then on, seeds 1 and 2 end at 0.71 and 0.70, where the best rate takes them, and not at 0.41 and 0.38.
-# - **They are not the only cause.** Seed 0 has 0.54 after 30 epochs, loses half of it and ends at 0.35. Seed 1 loses more than half at epoch 49, and recovers. Of the nine trainings with a warm-up seven end above 0.41. The other two break down later, and no kernels got long meanwhile. So later steps of this size can ruin plain-56, too. A longer warm-up is not a better one here.
-# - **After a throw, the gradients in front are small.** At 0.01 the first convolution's norm is 14 to 120 times smaller than the last one's after one epoch. Lesson 1 called this "vanishes towards the input". But when the failure began, it was hundreds of times *larger*. A kernel that is forty times as long has a forty times smaller gradient, so a throw alone makes small gradients. They came after the first bad steps, not before.
-# - **Degradation remains where no gradient is small.** At its best rate, 0.001, no convolution's norm was ever below 0.17, and the first one's was between 0.28 and 4.3 times the last one's, whenever we measured after the start. Still plain-56 is far behind plain-20 and ResNet-56, at the same rate and at their best. How much time would change, we cannot say: its accuracy was still rising when the schedule cut the rate. (With Adam, section 1 tried one smaller rate, which did not help.)
+# - **The first steps are a cause of the failure at 0.05.** With the warm-up of one epoch, which is 22 steps, nothing is thrown far: the L2 term stays near 0.3. With 0.05 from then on, seeds 1 and 2 end at 0.71 and 0.70, where the best rate takes them, and not at 0.41 and 0.38.
+# - **They are not the only cause.** With the same warm-up seed 0 has 0.54 after 30 epochs, loses half of it and ends at 0.35. Seed 1 loses more than half at epoch 49, and recovers. Of the nine trainings with a warm-up seven end above 0.41. The other two break down later. The L2 term jumps in the same epochs, but only a little, from 0.308 to 0.326 in one of them. So later steps of this size can ruin plain-56, too. Longer warm-ups, of 6 to 12 epochs and of 33 to 42, are not better here.
+# - **With SGD, the gradients in front can become small.** At 0.01 the first convolution's norm is 14 to 120 times smaller than the last one's after one epoch. Lesson 1 called this "vanishes towards the input". Its kernel is then 11 to 17 times as long, by the reckoning, which explains a part; it also points elsewhere. Small gradients come without a large throw, too: with the warm-up until half are right, seed 0 has a ratio of 0.017 after its breakdown. But before the first step, the gradient in front was hundreds of times *larger*. The small gradients came after the bad steps, not before.
+# - **Degradation remains where no gradient is small.** At its best rate, 0.001, no convolution's norm was below 0.17 at any of the nine moments measured. After the start the first one's was between 0.28 and 4.3 times the last one's. Still plain-56 is far behind plain-20 and ResNet-56, at the same rate and at their best. How much time would change, we cannot say: its accuracy was still rising when the schedule cut the rate. (With Adam, section 1 tried one smaller rate, which did not help.)
 #
 # This is a lesson in experiments, too. If all networks get one rate, you see two things mixed: which network is better, and which one this rate happens to suit. Give each network its own best rate.
 #
@@ -499,7 +501,7 @@ for rate, same in by_rate["plain-56"].items():
 # - **Exploding instead.** Yang et al. (2019) show that BN itself makes the gradients of plain networks grow exponentially towards the input, and see in this why very deep ones cannot be trained. This fits our ratios at the start. (With Adam at 0.001 and with SGD they fall within one epoch. With Adam at 0.0001 they are still above 100 after 40 epochs.)
 # - **Other reasons.** The gradients of deep plain networks come to resemble white noise: they change so quickly with the input that a step for one image may be no guide for the next (*shattered gradients*, Balduzzi et al. 2017). The loss surface of ResNet-56 without shortcuts looks chaotic in slices around the trained weights, with them it looks smooth (Li et al. 2018). And for the other side of the question: BN makes the branch of a residual block small against its shortcut, so that a fresh network acts like a shallow one (De and Smith 2020).
 #
-# What our experiment shows is limited. The task is small. In the main part the training is 176 steps, and the learning rate is the same for all. Adam also divides each gradient by its usual size. So its steps depend little on the level, as long as the entries of the gradient are well above Adam's epsilon, 1e-7; where the level has vanished they need not be. The experiment refutes one explanation for the networks with BN: that they are behind because the gradient vanishes. It does not prove another.
+# What our experiment shows is limited. The task is small. In the main part the training is 176 steps, and the learning rate is the same for all. Adam also divides each gradient by its usual size. So its steps depend little on the level, as long as the entries of the gradient are well above Adam's epsilon, 1e-7; where the level has vanished they need not be. What it shows for plain-56, with BN and He weights: it is behind also where no gradient vanishes. So vanishing is not what it takes. It does not prove another explanation.
 
 # %% [markdown]
 # ## 6. And on CIFAR-10
@@ -543,14 +545,34 @@ print(runs.describe_run(cifar))
 # %% [markdown]
 # On real images plain-56 fails as on the digits. It is far behind plain-20 on the **training** images, 0.43 against 0.85, so this is degradation and not overfitting. Its gradient grows towards the input before training. Then the first steps throw it, as with SGD on the digits: the L2 term, about 0.2 before training, is 33 and 177 after one epoch. (Plain-20's is 0.08 and stays so. ResNet-56's rises from 0.2 to 0.76.) From then on the first layer's norm is smaller than the last one's, 3 to 6 times with seed 0 and 11 to 29 times with seed 1. No norm is below 0.006.
 #
-# ResNet-56 learns far better than plain-56. But after ten epochs it is behind ResNet-20, and even behind plain-20: 0.785 against 0.886 and 0.854. In the paper's full training ResNet-56 is the best of the four. So ten epochs show that shortcuts help the deep network. They do not show that a deeper ResNet is the better one, and they cannot tell slow learning from a final difference. (Lesson 5 has the same recording of two ResNets v2.)
+# Is it the rate here, too? The same ten epochs with smaller rates, and with one careful epoch:
+
+# %%
+slower = runs.load_run("cifar10_rates")
+print("           rate                       training   test    largest   gradient norms after the start:")
+print("                                      accuracy           L2 term   first / last     smallest")
+for name, row in rows.items():
+    for same in [row, *runs.select_rows(slower, model=row["model"], depth=row["depth"])]:
+        later = [norms for epoch, norms in same["norms"].items() if epoch != "0"]
+        ends = f"{same['accuracy'][-1]:.3f}      {same['test_accuracy']:.3f}   {max(same['l2']):<7.3g}"
+        shown = f"{spread([norms[0] / norms[-1] for norms in later], '.2g'):16} {min(map(min, later)):.2g}"
+        print(f"{name:10} {describe_rate(same):26} {ends}   {shown}")
+print("rate 0.1:", runs.describe_run(cifar))
+print("others:", runs.describe_run(slower))
+
+# %% [markdown]
+# - **One careful epoch helps here, too.** With it nothing is thrown, and plain-56 ends at 0.516 and not at 0.428. So the first steps cost it something.
+# - **It is still far behind, and no gradient is small in front.** Plain-20 and ResNet-56 have 0.854 and 0.785 at this rate. After the careful epoch the first layer's norm is 1.4 to 2.8 times the last one's, and no norm is below 0.03, whenever we measured. The vanishing gradient is not what holds plain-56 back.
+# - **Smaller rates do not help in ten epochs.** At 0.01 and 0.001 plain-56 is behind plain-20 at the same rate, by 0.32 and by 0.19. At 0.01 the three networks come in the order of the paper's full training: ResNet-56, plain-20, plain-56.
+#
+# ResNet-56 learns far better than plain-56. But at the paper's rate it is, after ten epochs, behind ResNet-20 and even behind plain-20: 0.785 against 0.886 and 0.854. In the paper's full training ResNet-56 is the best of the four. So ten epochs show that shortcuts help the deep network. They do not show that a deeper ResNet is the better one, and they cannot tell slow learning from a final difference. The comparison of rates is one seed each. (Lesson 5 has the same recording of two ResNets v2.)
 
 # %% [markdown]
 # ## What to take along
 #
 # - Degradation: a deeper plain network has a higher **training** error than a shallower one, although a solution as good exists.
-# - Plain-56 with batch normalization is far behind, and not because its gradients vanish. At the start they grow towards the input. With Adam, and with SGD at its best rate, none has vanished at any moment at which we measured.
-# - Behind batch normalization, a step makes a kernel longer, and a long kernel has small gradients. So one step that is too long can leave small gradients behind. Ask what came first.
+# - Plain-56 with batch normalization is far behind even where its gradients do not vanish. At the start they grow towards the input. With Adam, and with SGD at its best rate, none has vanished at any moment at which we measured.
+# - Behind batch normalization a step makes a kernel longer, and a longer kernel has a smaller gradient. So steps that are too long can leave small gradients behind; length is one reason among others. Ask what came first.
 # - Without normalization the level of the gradients can vanish. In deep networks this goes with failure. These are two different failures.
 # - A learning rate that suits one network can throw another one's weights. Compare networks at the best rate of each.
 # - Change one thing at a time, repeat with several seeds, compare matched pairs.
