@@ -452,7 +452,7 @@ for rate in ("0.05", "0.01", "0.003", "0.001", "0.0003"):
     print(f"rate {rate:20} {columns[0]:21} {columns[1]:21} {growth[1]:.3g}, {growth[19]:.2g}, {growth[54]:.2g}")
 
 # %% [markdown]
-# From 0.003 to 0.05 the reckoning holds within about a tenth for two seeds, and within a factor of two for the third. (The gradient was measured on other images than the first batch's.) At 0.001 and 0.0003 the term hardly leaves 0.2, and later gradients count, too. By the reckoning, the second kernel gets about two hundred times as long at 0.05, and the last one no longer at all. A step of a given length turns a kernel that is $k$ times as long by $k$ times less, and its gradient is $k$ times smaller. So its direction changes $k^2$ times more slowly: the first kernels stay about where they were thrown.
+# From 0.003 to 0.05 the reckoning holds within about a tenth for two seeds, and within a factor of two for the third. (The gradient was measured on other images than the first batch's.) At 0.001 and 0.0003 the term hardly leaves 0.2, and later gradients count, too. By the reckoning, the second kernel gets about two hundred times as long at 0.05, and the last one stays as long as it was. A step of a given length turns a kernel that is $k$ times as long by $k$ times less, and its gradient is $k$ times smaller. So its direction changes $k^2$ times more slowly: the first kernels stay about where they were thrown.
 #
 # Do the first steps make plain-56 fail at 0.05? The warm-ups test this. (Whether the length of the kernels is the reason, they do not tell.) And what becomes of the gradients meanwhile?
 
@@ -489,7 +489,7 @@ for rate, same in by_rate["plain-56"].items():
 # - **The rate matters much for plain-56.** At 0.05 it ends between 0.34 and 0.41, at 0.001 between 0.67 and 0.76. At 0.0003 the 120 epochs are too short even for plain-20.
 # - **The first steps are a cause of the failure at 0.05.** With the warm-up of one epoch, which is 22 steps, nothing is thrown far: the L2 term stays near 0.3. With 0.05 from then on, seeds 1 and 2 end at 0.71 and 0.70, where the best rate takes them, and not at 0.41 and 0.38.
 # - **They are not the only cause.** With the same warm-up seed 0 has 0.54 after 30 epochs, loses half of it and ends at 0.35. Seed 1 loses more than half at epoch 49, and recovers. Of the nine trainings with a warm-up seven end above 0.41. The other two break down later. The L2 term jumps in the same epochs, but only a little, from 0.308 to 0.326 in one of them. So later steps of this size can ruin plain-56, too. Longer warm-ups, of 6 to 12 epochs and of 33 to 42, are not better here.
-# - **With SGD, the gradients in front can become small.** At 0.01 the first convolution's norm is 14 to 120 times smaller than the last one's after one epoch. Lesson 1 called this "vanishes towards the input". Its kernel is then 11 to 17 times as long, by the reckoning, which explains a part; it also points elsewhere. Small gradients come without a large throw, too: with the warm-up until half are right, seed 0 has a ratio of 0.017 after its breakdown. But before the first step, the gradient in front was hundreds of times *larger*. The small gradients came after the bad steps, not before.
+# - **With SGD, the gradients in front can become small.** At 0.01 the first convolution's norm is 14 to 120 times smaller than the last one's after one epoch. Lesson 1 called this "vanishes towards the input". The first kernel is then 11 to 17 times as long, by the reckoning, which explains a part. It also points elsewhere. Small gradients come without a large throw, too: with the warm-up until half are right, seed 0 has a ratio of 0.017 after its breakdown. But before the first step, the gradient in front was hundreds of times *larger*. The small gradients came after the bad steps, not before.
 # - **Degradation remains where no gradient is small.** At its best rate, 0.001, no convolution's norm was below 0.17 at any of the nine moments measured. After the start the first one's was between 0.28 and 4.3 times the last one's. Still plain-56 is far behind plain-20 and ResNet-56, at the same rate and at their best. How much time would change, we cannot say: its accuracy was still rising when the schedule cut the rate. (With Adam, section 1 tried one smaller rate, which did not help.)
 #
 # This is a lesson in experiments, too. If all networks get one rate, you see two things mixed: which network is better, and which one this rate happens to suit. Give each network its own best rate.
@@ -543,27 +543,27 @@ for row in sorted(runs.select_rows(cifar, model="plain_net"), key=lambda row: ro
 print(runs.describe_run(cifar))
 
 # %% [markdown]
-# On real images plain-56 fails as on the digits. It is far behind plain-20 on the **training** images, 0.43 against 0.85, so this is degradation and not overfitting. Its gradient grows towards the input before training. Then the first steps throw it, as with SGD on the digits: the L2 term, about 0.2 before training, is 33 and 177 after one epoch. (Plain-20's is 0.08 and stays so. ResNet-56's rises from 0.2 to 0.76.) From then on the first layer's norm is smaller than the last one's, 3 to 6 times with seed 0 and 11 to 29 times with seed 1. No norm is below 0.006.
+# On real images plain-56 fails as on the digits. It is far behind plain-20 on the **training** images, 0.43 against 0.85, so this is degradation and not overfitting. Its gradient grows towards the input before training. Then the first steps throw it, as with SGD on the digits: the L2 term, about 0.2 before training, is 33 and 177 after one epoch. (Plain-20's is 0.08 then, and never above 0.12. ResNet-56's rises from 0.2 to 0.76.) From then on the first layer's norm is smaller than the last one's, 3 to 6 times with seed 0 and 11 to 29 times with seed 1. No norm is below 0.006.
 #
 # Is it the rate here, too? The same ten epochs with smaller rates, and with one careful epoch:
 
 # %%
 slower = runs.load_run("cifar10_rates")
-print("           rate                       training   test    largest   gradient norms after the start:")
-print("                                      accuracy           L2 term   first / last     smallest")
+print("           rate                          training   test    largest   gradient norms after the start:")
+print("                                         accuracy           L2 term   first / last     smallest")
 for name, row in rows.items():
     for same in [row, *runs.select_rows(slower, model=row["model"], depth=row["depth"])]:
         later = [norms for epoch, norms in same["norms"].items() if epoch != "0"]
         ends = f"{same['accuracy'][-1]:.3f}      {same['test_accuracy']:.3f}   {max(same['l2']):<7.3g}"
         shown = f"{spread([norms[0] / norms[-1] for norms in later], '.2g'):16} {min(map(min, later)):.2g}"
-        print(f"{name:10} {describe_rate(same):26} {ends}   {shown}")
+        print(f"{name:10} {describe_rate(same):29} {ends}   {shown}")
 print("rate 0.1:", runs.describe_run(cifar))
 print("others:", runs.describe_run(slower))
 
 # %% [markdown]
 # - **One careful epoch helps here, too.** With it nothing is thrown, and plain-56 ends at 0.516 and not at 0.428. So the first steps cost it something.
-# - **It is still far behind, and no gradient is small in front.** Plain-20 and ResNet-56 have 0.854 and 0.785 at this rate. After the careful epoch the first layer's norm is 1.4 to 2.8 times the last one's, and no norm is below 0.03, whenever we measured. The vanishing gradient is not what holds plain-56 back.
-# - **Smaller rates do not help in ten epochs.** At 0.01 and 0.001 plain-56 is behind plain-20 at the same rate, by 0.32 and by 0.19. At 0.01 the three networks come in the order of the paper's full training: ResNet-56, plain-20, plain-56.
+# - **It is still far behind, and no gradient is small in front.** Plain-20 and ResNet-56 have 0.854 and 0.785 at this rate. After the careful epoch the first layer's norm is 1.4 to 2.8 times the last one's, and no norm is below 0.03, whenever we measured. So here it is not a vanishing gradient that holds plain-56 back.
+# - **Smaller rates help little, or not, in ten epochs.** At 0.01 and 0.001 plain-56 is behind plain-20 at the same rate, by 0.32 and by 0.19. At 0.01 the three networks come in the order of the paper's full training: ResNet-56, plain-20, plain-56.
 #
 # ResNet-56 learns far better than plain-56. But at the paper's rate it is, after ten epochs, behind ResNet-20 and even behind plain-20: 0.785 against 0.886 and 0.854. In the paper's full training ResNet-56 is the best of the four. So ten epochs show that shortcuts help the deep network. They do not show that a deeper ResNet is the better one, and they cannot tell slow learning from a final difference. The comparison of rates is one seed each. (Lesson 5 has the same recording of two ResNets v2.)
 
