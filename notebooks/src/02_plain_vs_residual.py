@@ -440,16 +440,15 @@ print("others:", runs.describe_run(rated))
 # %%
 squares = 2.0 * np.repeat([16, 32, 64], [19, 18, 18])  # squared lengths of plain-56's kernels, before training
 first = {row["seed"]: np.array(row["norms"]["0"]) for row in by_rate["plain-56"]["0.001"]}  # of the gradients
-print(
-    "plain-56, seeds 0 to 2    L2 term, reckoned     largest recorded    times as long, reckoned: kernel 2, 20, 55"
-)
+print("plain-56         L2 term, seeds 0, 1, 2               kernels 2, 20, 55: times as long,")
+print("                 reckoned          largest recorded   reckoned")
 for rate in ("0.05", "0.01", "0.003", "0.001", "0.0003"):
     rows = by_rate["plain-56"][rate]
     moved = [10 * float(rate) * first[row["seed"]] for row in rows]
     reckoned = [row["recipe"]["weight_decay"] / 2 * np.sum(squares + m**2) for row, m in zip(rows, moved)]
     growth = np.median([np.sqrt(1 + m**2 / squares) for m in moved], axis=0)
-    columns = [" ".join(f"{v:6.3g}" for v in values) for values in (reckoned, [max(row["l2"]) for row in rows])]
-    print(f"rate {rate:20} {columns[0]:21} {columns[1]:21} {growth[1]:.3g}, {growth[19]:.2g}, {growth[54]:.2g}")
+    columns = [" ".join(f"{v:5.3g}" for v in values) for values in (reckoned, [max(row["l2"]) for row in rows])]
+    print(f"rate {rate:6}  {columns[0]}   {columns[1]}   {growth[1]:.3g}, {growth[19]:.2g}, {growth[54]:.2g}")
 
 # %% [markdown]
 # From 0.003 to 0.05 the reckoning holds within about a tenth for two seeds, and within a factor of two for the third. (The gradient was measured on other images than the first batch's.) At 0.001 and 0.0003 the term hardly leaves 0.2, and later gradients count, too. By the reckoning, the second kernel gets about two hundred times as long at 0.05, and the last one stays as long as it was. A step of a given length turns a kernel that is $k$ times as long by $k$ times less, and its gradient is $k$ times smaller. So its direction changes $k^2$ times more slowly: the first kernels stay about where they were thrown.
