@@ -24,7 +24,7 @@ def read(path):
 
 
 def code_cells(path):
-    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+    return builder.code_cells(read(path))
 
 
 def tags(cell):

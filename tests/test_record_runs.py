@@ -65,23 +65,36 @@ def test_degradation_shows_on_real_images_too():
         assert all(min(norms) > 5e-3 for norms in deep["norms"].values())
 
 
+def rated_rows(names, model, depth, rate, *, warm_up=None):
+    """The rows of these runs with this rate, one for each seed, and with a warm-up to this error or none."""
+    return [
+        row
+        for name in names
+        for row in runs.select_rows(runs.load_run(name), model=model, depth=depth)
+        if row["recipe"]["learning_rate"] == rate
+        and (row["recipe"]["warm_up"]["error"] if row["recipe"]["warm_up"]["from_depth"] <= depth else None)
+        == warm_up
+    ]
+
+
+def rated_digits(*setting, **warm_up):
+    found = rated_rows(["digits_rates", "digits_trained"], *setting, **warm_up)
+    assert [row["seed"] for row in found] == [0, 1, 2]
+    return found
+
+
 def test_plain_56_is_behind_on_real_images_at_smaller_rates_too():
     # The text of lesson 2, section 6.
-    run, usual = runs.load_run("cifar10_rates"), runs.load_run("cifar10_short")
-
-    def find(model, depth, rate, *, from_depth=110):
-        for row in runs.select_rows(run, model=model, depth=depth):
-            recipe = row["recipe"]
-            if (recipe["learning_rate"], recipe["warm_up"]["from_depth"]) == (rate, from_depth):
-                return row
-        raise LookupError(f"{model} {depth} at {rate}")
+    def find(*setting, **warm_up):
+        (row,) = rated_rows(["cifar10_rates"], *setting, **warm_up)
+        return row
 
     def end(*setting):
         return find(*setting)["accuracy"][-1]
 
     assert end("plain_net", 56, 0.01) + 0.3 < end("plain_net", 20, 0.01) < end("resnet_v1", 56, 0.01)
     assert end("plain_net", 56, 0.001) + 0.15 < end("plain_net", 20, 0.001)
-    careful = find("plain_net", 56, 0.1, from_depth=56)
+    careful, usual = find("plain_net", 56, 0.1, warm_up=1.0), runs.load_run("cifar10_short")
     (thrown,) = runs.select_rows(usual, model="plain_net", depth=56, seed=0)
     (resnet,) = runs.select_rows(usual, model="resnet_v1", depth=56)
     assert thrown["accuracy"][-1] + 0.05 < careful["accuracy"][-1] < resnet["accuracy"][-1] - 0.2
@@ -93,26 +106,12 @@ def test_plain_56_is_behind_on_real_images_at_smaller_rates_too():
 RATES = (0.05, 0.01, 0.003, 0.001, 0.0003)
 
 
-def rated_rows(model, depth, rate, *, warm_up=None):
-    """The rows of all seeds with this rate, and with a warm-up to this error or none."""
-    rows = runs.load_run("digits_rates")["rows"] + runs.load_run("digits_trained")["rows"]
-    found = [
-        row
-        for row in rows
-        if (row["model"], row["depth"], row["recipe"]["learning_rate"]) == (model, depth, rate)
-        and (row["recipe"]["warm_up"]["error"] if row["recipe"]["warm_up"]["from_depth"] == 56 else None)
-        == warm_up
-    ]
-    assert [row["seed"] for row in found] == [0, 1, 2]
-    return found
-
-
 def test_plain_56_is_behind_at_every_rate():
     # The text of lesson 2, section 4.
     ends = {}
     for rate in RATES:
-        ends[rate] = [row["accuracy"][-1] for row in rated_rows("plain_net", 56, rate)]
-        others = rated_rows("plain_net", 20, rate) + rated_rows("resnet_v1", 56, rate)
+        ends[rate] = [row["accuracy"][-1] for row in rated_digits("plain_net", 56, rate)]
+        others = rated_digits("plain_net", 20, rate) + rated_digits("resnet_v1", 56, rate)
         assert max(ends[rate]) < min(0.8, *(row["accuracy"][-1] for row in others))
         assert max(max(row["l2"]) for row in others) < 0.3
     assert min(ends[0.001]) > max(ends[0.05]) + 0.2 and min(ends[0.001]) > max(ends[0.003])
@@ -121,16 +120,16 @@ def test_plain_56_is_behind_at_every_rate():
 def test_the_first_gradient_tells_how_far_the_weights_are_thrown():
     # Lesson 2, section 4: momentum 0.9 makes ten steps of one, at right angles to kernels of He's length.
     squares = 2 * np.repeat([16, 32, 64], [19, 18, 18])
-    before = [np.array(row["norms"]["0"]) for row in rated_rows("plain_net", 56, 0.001)]
+    before = [np.array(row["norms"]["0"]) for row in rated_digits("plain_net", 56, 0.001)]
     for rate in (0.05, 0.01, 0.003):
-        for row, norms, factor in zip(rated_rows("plain_net", 56, rate), before, (1.12, 1.12, 2), strict=True):
+        for row, norms, factor in zip(rated_digits("plain_net", 56, rate), before, (1.12, 1.12, 2), strict=True):
             reckoned = 5e-5 * np.sum(squares + (10 * rate * norms) ** 2)
             assert 1 / factor < reckoned / max(row["l2"]) < factor
 
 
 def test_a_careful_epoch_helps_two_seeds_of_three():
-    thrown = [row["accuracy"][-1] for row in rated_rows("plain_net", 56, 0.05)]
-    careful = [rated_rows("plain_net", 56, 0.05, warm_up=error) for error in (1.0, 0.8, 0.5)]
+    thrown = [row["accuracy"][-1] for row in rated_digits("plain_net", 56, 0.05)]
+    careful = [rated_digits("plain_net", 56, 0.05, warm_up=error) for error in (1.0, 0.8, 0.5)]
     assert all(max(row["l2"]) < 0.36 for rows in careful for row in rows)
     assert [row["accuracy"][-1] > before + 0.25 for row, before in zip(careful[0], thrown, strict=True)] == [
         False,
@@ -145,12 +144,12 @@ def test_a_careful_epoch_helps_two_seeds_of_three():
 
 def test_gradients_are_small_after_a_throw_and_not_at_the_best_rate():
     def ratios(rate):
-        rows = rated_rows("plain_net", 56, rate)
+        rows = rated_digits("plain_net", 56, rate)
         return [{epoch: n[0] / n[-1] for epoch, n in row["norms"].items()} for row in rows]
 
     assert all(row["0"] > 500 and row["1"] < 0.1 for row in ratios(0.01))
     assert all(0.25 < ratio < 5 for row in ratios(0.001) for epoch, ratio in row.items() if epoch != "0")
-    best = rated_rows("plain_net", 56, 0.001)
+    best = rated_digits("plain_net", 56, 0.001)
     assert min(min(norms) for row in best for norms in row["norms"].values()) > 0.175
 
 

@@ -9,7 +9,6 @@ import hashlib
 import re
 import sys
 import tomllib
-from itertools import zip_longest
 from pathlib import Path
 
 import jupytext
@@ -97,17 +96,17 @@ def change_text(source):
     """
     for path, solutions in targets(source):
         notebook, built = derive(source, solutions=solutions), nbformat.read(path, as_version=4)
-        pairs = list(zip_longest(*map(_code_cells, (notebook, built))))
-        if any(new is None or old is None or new.source != old.source for new, old in pairs):
+        new_cells, old_cells = code_cells(notebook), code_cells(built)
+        if [cell.source for cell in new_cells] != [cell.source for cell in old_cells]:
             raise ValueError(f"{source.name}: its code has changed, not only its text; build it without --text")
-        for new, old in pairs:
+        for new, old in zip(new_cells, old_cells, strict=True):
             new.outputs, new.execution_count = old.outputs, old.execution_count
         notebook.metadata = built.metadata
         nbformat.write(notebook, path)
         print(f"changed the text of {path.relative_to(ROOT)}")
 
 
-def _code_cells(notebook):
+def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 

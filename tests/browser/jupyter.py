@@ -186,6 +186,14 @@ def wait_for_status(page, says, *, seconds=60):
     return time.perf_counter() - start
 
 
+def wait_for_epoch(page, epoch):
+    """Wait until a training panel is in this epoch or a later one: it may have left this one already."""
+    page.wait_for_function(
+        "([status, epoch]) => document.querySelector(status)?.innerText.match(/epoch (\\d+) of/)?.[1] >= epoch",
+        arg=[STATUS, epoch],
+    )
+
+
 def change(page, action, summary_says, *, picture=PICTURE):
     """Do something to a widget; return the seconds until its picture and summary show the new setting."""
     before = page.locator(picture).get_attribute("src")

@@ -7,7 +7,16 @@ import nbformat
 import psutil
 import pytest
 
-from .jupyter import STATUS, SUMMARY, cells_of, close_notebooks, open_notebook, run_cell, wait_for_status
+from .jupyter import (
+    STATUS,
+    SUMMARY,
+    cells_of,
+    close_notebooks,
+    open_notebook,
+    run_cell,
+    wait_for_epoch,
+    wait_for_status,
+)
 
 IMPORTS = """
 import tempfile, threading
@@ -43,10 +52,7 @@ def panel(browser, lab, request):
     page = open_notebook(browser, lab, path.name)
     run_cell(page, 0)
     run_cell(page, 1)
-    page.wait_for_function(  # a status may be skipped
-        "status => Number(document.querySelector(status)?.innerText.match(/epoch (\\d+) of/)?.[1]) >= 3",
-        arg=STATUS,
-    )
+    wait_for_epoch(page, 3)
     yield page
     close_notebooks(browser)
     path.unlink()
@@ -81,10 +87,7 @@ def test_a_training_by_recipe_stops_and_goes_on_where_it_stopped(panel):
     kept = int(re.search(r"stopped; (\d+) of", panel.inner_text(STATUS))[1])
     assert kept >= 2
     panel.get_by_role("button", name="Go on").press("Enter")
-    panel.wait_for_function(  # one more epoch is done
-        "([status, kept]) => document.querySelector(status)?.innerText.match(/epoch (\\d+) of/)?.[1] > kept + 1",
-        arg=[STATUS, kept],
-    )
+    wait_for_epoch(panel, kept + 2)  # one more is done
     panel.get_by_role("button", name="Stop").press("Enter")
     wait_for_status(panel, "of 1000 epochs kept")
     assert int(re.search(r"stopped; (\d+) of", panel.inner_text(STATUS))[1]) > kept
