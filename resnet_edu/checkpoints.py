@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 CHECKPOINT, RECORD, WEIGHTS = "checkpoint.npz", "record.json", "final.weights.h5"
+NOTES = ("plan", "made_with", "history", "reductions", "warming_up", "norms", "changes")
 
 
 class TrainingError(Exception):
@@ -57,9 +58,7 @@ class TrainingFolder:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             notes = json.loads(arrays.pop("notes").tobytes())
-            return arrays, {
-                name: notes[name] for name in ("plan", "made_with", "history", "reductions", "warming_up", "norms")
-            }
+            return arrays, {name: notes[name] for name in NOTES}
         except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
             raise TrainingError(
                 f"{path} is damaged or no checkpoint ({error}); delete it to train anew, or choose another --out"

@@ -27,10 +27,11 @@ ARTICLE = {
     ("resnet_v2", 110): 93.15,
 }
 NAMES = {"plain_net": "plain", "resnet_v1": "ResNet v1", "resnet_v2": "ResNet v2"}
-# The recorded runs of each column, in their order. Those that are not there yet leave theirs empty.
+# The recorded runs of each column; the first that has a network counts for it. Those that are not there yet leave
+# theirs empty.
 RECORDED = {
-    "ours, paper's recipe": ["cifar10_paper", "cifar10_full"],
-    "ours, article's recipe": ["cifar10_article"],
+    "ours, paper's recipe": ["cifar10_paper", "cifar10_paper_depths", "cifar10_full"],
+    "ours, article's recipe": ["cifar10_article", "cifar10_full_article"],
     "ours, ten epochs": ["cifar10_short"],
 }
 SHORTENED = ("ours, ten epochs",)  # all other columns hold trainings of the published length only
@@ -66,11 +67,13 @@ def _accuracies(column):
             rows = runs.load_run(name)["rows"]
         except runs.RunNotFoundError:
             continue
+        here = {}
         for row in rows:
             plan = plans.Plan.from_dict(row)
             if column not in SHORTENED and not recipes.has_published_length(plan.recipe):
                 raise ValueError(f"{name} has a shortened training, {plan.title}: not for a table of full ones")
-            found.setdefault((plan.model, plan.depth), []).append(100 * row["test_accuracy"])
+            here.setdefault((plan.model, plan.depth), []).append(100 * row["test_accuracy"])
+        found = here | found
     return found
 
 

@@ -47,7 +47,8 @@ class RecipeTraining:
     `history` has one dict for each finished epoch: `loss`, the mean cross-entropy of the augmented training
     images, and `accuracy`; `l2`, the sum of the L2 terms, which are minimized, too, at the end of the epoch;
     `validation_loss` and `validation_accuracy` where images are kept back; the last `learning_rate`; the `seconds`
-    of the steps. `changes` says what is other than when the checkpoint was written: versions, device, backend.
+    of the steps. `changes` says what is other than when the checkpoint was written: versions, device, backend; the
+    record has the changes of all interruptions.
     Without any, a resumed training is equal bit for bit where the backend is deterministic.
 
     Raises TrainingError where the training cannot begin, ValueError for a network that cannot be built.
@@ -77,7 +78,7 @@ class RecipeTraining:
         kept = self._folder.load() if self._folder and self._folder.has_checkpoint else None
         if kept:
             self._compare_plans(kept[1]["plan"])
-        self.history, self._best, self.changes, self.norms = [], {}, [], {}
+        self.history, self._best, self.changes, self._all_changes, self.norms = [], {}, [], [], {}
         self._reductions = recipes.Reductions(plan.recipe)
         warm_up = plan.recipe.warm_up
         self._warming_up = warm_up is not None and plan.depth >= warm_up.from_depth
@@ -150,6 +151,7 @@ class RecipeTraining:
         row = self.plan.as_dict() | {"devices": len(self.devices), "kept_epoch": self.kept_epoch}
         row |= {name: [figures[name] for figures in self.history] for name in self.history[0]}
         row |= {"norms": self.norms} if self.norms else {}
+        row |= {"changes": self._all_changes} if self._all_changes else {}
         record = {
             "what": f"{self.plan.model} of depth {self.plan.depth}, trained by the recipe {self.plan.recipe.name}",
             "command": self.plan.command
@@ -202,9 +204,10 @@ class RecipeTraining:
             return build(x.shape[1:], plan.depth, int(y.max()) + 1, variant=plan.variant, l2=l2, seed=plan.seed)
 
         def make_optimizer():
+            # Keras takes no whole numbers here.
             if recipe.optimizer == "adam":
-                return keras.optimizers.Adam(recipe.learning_rate)
-            return keras.optimizers.SGD(recipe.learning_rate, momentum=recipe.momentum)
+                return keras.optimizers.Adam(float(recipe.learning_rate))
+            return keras.optimizers.SGD(float(recipe.learning_rate), momentum=float(recipe.momentum))
 
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(plan.precision)
@@ -304,6 +307,7 @@ class RecipeTraining:
                 "reductions": self._reductions.state(),
                 "warming_up": self._warming_up,
                 "norms": self.norms,
+                "changes": self._all_changes,
             }
             best = {f"best/{name}": value for name, value in self._best.items()}
             self._folder.save(self._state | best, notes)
@@ -316,6 +320,8 @@ class RecipeTraining:
         self.changes = [
             f"{mine[name]} instead of {theirs.get(name)}" for name in mine if mine[name] != theirs.get(name)
         ]
+        since = f"from epoch {len(notes['history']) + 1} on: "
+        self._all_changes = notes["changes"] + [since + change for change in self.changes]
         self._best = {name.removeprefix("best/"): arrays.pop(name) for name in list(arrays) if name[:5] == "best/"}
         self._state = arrays
         try:

@@ -108,6 +108,8 @@ class Recipe:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
                 raise ValueError(f"{name}={value!r} must be a number of at least 0")
+        if self.momentum > 1:
+            raise ValueError(f"momentum={self.momentum!r} must be at most 1")
         if self.shift > MOST_SHIFT or (self.whole_pixels and self.shift != int(self.shift)):
             raise ValueError(f"shift={self.shift!r} must be at most {MOST_SHIFT}, and whole with whole_pixels")
         for position, factor in self.milestones:

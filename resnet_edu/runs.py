@@ -1,7 +1,8 @@
 """Recorded runs: what was trained, with which versions and seeds, and what came out.
 
 A run is one JSON file in the folder `runs`: a dict with `what`, `command`, `versions` and `rows`, one dict for
-each training. Numbers that are not finite are written as null and read as NaN.
+each training. A row from another machine than the first names it as its `device`. Numbers that are not finite are
+written as null and read as NaN.
 """
 
 import importlib.metadata
@@ -26,7 +27,7 @@ class RunNotFoundError(ValueError):
 
 
 class OtherVersionsError(ValueError):
-    """A run was recorded with other versions, so nothing can be added to it."""
+    """A run was recorded with other versions of the software, so nothing can be added to it."""
 
 
 def folder():
@@ -51,18 +52,27 @@ def read_run(path):
 
 
 def continue_run(name, what, *, command):
-    """Return the run `name` to add rows to: the recorded one, or a new one of this `what` and `command`.
+    """Return the run `name` for `add_row`: the recorded one, or a new one of this `what` and `command`.
 
-    Raises OtherVersionsError where the recorded one was made with other versions than there are now.
+    Raises OtherVersionsError where the recorded one was made with other software than there is now.
     """
     new = {"what": what, "command": command, "versions": versions(), "rows": []}
     try:
         kept = load_run(name)
     except RunNotFoundError:
         return new
-    if kept["versions"] != new["versions"]:
-        raise OtherVersionsError(f"{name}.json was recorded with other versions; remove it to record it anew")
-    return new | {"rows": kept["rows"]}
+    if _software(kept) != _software(new):
+        made_with = ", ".join(_software(kept).values())
+        raise OtherVersionsError(
+            f"{name}.json was recorded with {made_with}; go on with these, or remove it to record it anew"
+        )
+    return new | {"versions": kept["versions"], "rows": kept["rows"]}
+
+
+def add_row(run, row):
+    """Add a training that was done on this machine to `run`."""
+    here = versions()["device"]
+    run["rows"].append(row if here == run["versions"]["device"] else row | {"device": here})
 
 
 def save_run(name, run):
@@ -86,9 +96,12 @@ def select_rows(run, **setting):
     return [row for row in run["rows"] if all(row[key] == value for key, value in setting.items())]
 
 
-def accuracy_history(row):
-    """Return the training accuracies of a recorded training as a history: one dict for each epoch."""
-    return [{"accuracy": value} for value in row["accuracy"]]
+def accuracy_history(row, what="accuracy"):
+    """Return a recorded training's accuracies as a history, one dict for each epoch.
+
+    They are those on the training images, or with `what="validation_accuracy"` on the validation images.
+    """
+    return [{"accuracy": value} for value in row[what]]
 
 
 def paired_effect(rows, factor):
@@ -109,7 +122,8 @@ def paired_effect(rows, factor):
 def describe_run(run):
     """Return one line for below a figure: that it is recorded, on what, with which seeds."""
     seeds = sorted({row["seed"] for row in run["rows"]})
-    made_with = ", ".join(run["versions"].values())
+    devices = dict.fromkeys(row.get("device", run["versions"]["device"]) for row in run["rows"])
+    made_with = ", ".join([*_software(run).values(), " and ".join(devices)])
     which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
     count = f"{len(run['rows'])} training{'s' if len(run['rows']) > 1 else ''}"
     return f"recorded: {count}, {which}; {made_with}"
@@ -123,6 +137,10 @@ def versions():
         "python": f"Python {platform.python_version()}",
         "device": ", ".join([*backend.accelerator_names(), f"{os.cpu_count()} CPU cores ({_processor()})"]),
     }
+
+
+def _software(run):
+    return {name: version for name, version in run["versions"].items() if name != "device"}
 
 
 def _processor():

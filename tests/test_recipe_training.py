@@ -23,6 +23,7 @@ from resnet_edu import (
     plans,
     recipe_training,
     recipes,
+    runs,
 )
 from resnet_edu.recipe_training import RecipeTraining
 
@@ -230,6 +231,30 @@ def test_a_folder_that_fills_up_leaves_the_epoch_before(few, tmp_path, monkeypat
     assert len(training.history) == 1
     assert len(checkpoints.TrainingFolder(tmp_path, resume=True).load()[1]["history"]) == 1
     assert len(list(training.epochs())) == 1
+
+
+def test_the_record_tells_where_it_was_trained_otherwise(few, tmp_path, monkeypatch):
+    next(RecipeTraining(plan(), few, folder=tmp_path, resume=True).epochs())
+    here = runs.versions()
+    for place in ("another machine", "a third one"):  # begun there, and nothing trained
+        monkeypatch.setattr(runs, "versions", lambda place=place: here | {"device": place})
+        training = RecipeTraining(plan(), few, folder=tmp_path, resume=True)
+    assert training.changes == [f"a third one instead of {here['device']}"]
+    list(training.epochs())
+    changes = training.finish()["rows"][0]["changes"]
+    assert changes == [f"from epoch 2 on: a third one instead of {here['device']}"]
+    monkeypatch.undo()
+    training = RecipeTraining(plan(), few, folder=tmp_path, resume=True)
+    changes = training.finish()["rows"][0]["changes"]
+    assert changes[1:] == [f"from epoch 3 on: {here['device']} instead of a third one"]
+
+
+@pytest.mark.parametrize("part", ["momentum", "learning_rate"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_whole_number_is_a_number(few, optimizer, part):
+    numbers = [replace(RECIPE, optimizer=optimizer, length=1, **{part: kind(0)}) for kind in (int, float)]
+    losses = [next(RecipeTraining(plan(recipe), few).epochs())["loss"] for recipe in numbers]
+    assert losses[0] == losses[1]
 
 
 def test_report_hears_of_every_call(few):

@@ -76,6 +76,7 @@ def test_fields_can_be_changed_one_by_one():
         ("learning_rate=-1", "at least 0"),
         ("learning_rate=nan", "a number"),
         ("weight_decay=much", "must be a number"),
+        ("momentum=1.5", "momentum=1.5 must be at most 1"),
         ("flip=1", "True or False"),
         ("plateau=5", "plateau=5 must be None or numbers such as {'factor'"),
         ("warm_up={'rate': 0.1}", "must be None or numbers such as {'rate'"),

@@ -2,6 +2,8 @@
 
 import math
 import shlex
+import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +24,9 @@ def test_each_recorded_run_is_complete(name):
     experiment, run = record_runs.EXPERIMENTS[name], runs.load_run(name)
     assert run["what"] == experiment.what
     assert set(run["versions"]) == {"keras", "backend", "python", "device"}
-    assert [plans.Plan.from_dict(row) for row in run["rows"]] == experiment.plans
-    for plan, row in zip(experiment.plans, run["rows"], strict=True):
+    planned = [plans.Plan.from_dict(row) for row in run["rows"]]
+    assert planned == [plan for plan in experiment.plans if not experiment.grows or plan in planned]
+    for plan, row in zip(planned, run["rows"], strict=True):
         images = {"cifar10": 50_000, "digits": 1437}[plan.images] * (0.9 if plan.split == "45k" else 1)
         epochs = recipes.count_epochs(plan.recipe, int(images) // plan.recipe.batch_size)
         for figure in ("loss", "accuracy", "learning_rate", "seconds", "l2"):
@@ -44,6 +47,7 @@ def test_the_gpu_s_runs_are_those_of_the_paper_s_table():
     for model in ("plain_net", "resnet_v1"):
         for depth in (20, 56):
             assert [plan.seed for plan in planned if (plan.model, plan.depth) == (model, depth)] == [0, 1, 2]
+    planned = planned + record_runs.EXPERIMENTS["cifar10_paper_depths"].plans
     assert {plan.depth for plan in planned if plan.model == "resnet_v1"} == {20, 32, 44, 56, 110}
     assert {(plan.recipe.name, plan.variant, plan.split) for plan in planned} == {("paper", "paper", "50k")}
     assert {plan.split for plan in record_runs.EXPERIMENTS["cifar10_article"].plans} == {"leaky"}
@@ -142,6 +146,17 @@ def test_a_careful_epoch_helps_two_seeds_of_three():
         assert max(row["accuracy"][:60]) > row["accuracy"][-1] + 0.15
 
 
+def test_the_usual_rate_throws_plain_56_back_later_too():
+    # Lesson 2, section 4: the same trainings up to the switch, and then another rate.
+    slow, switched = rated_digits("plain_net", 56, 0.001), rated_digits("plain_net", 56, 0.05, warm_up=0.5)
+    for row, other in zip(slow, switched, strict=True):
+        switch = next(n for n, rate in enumerate(other["learning_rate"]) if rate > 0.001)
+        assert row["accuracy"][:switch] == other["accuracy"][:switch]
+        assert other["accuracy"][switch] < other["accuracy"][switch - 1] / 2
+        assert other["l2"][switch] < other["l2"][switch - 1] + 0.0041
+        assert all(after > 0.8 * before for before, after in pairwise(row["accuracy"]))
+
+
 def test_gradients_are_small_after_a_throw_and_not_at_the_best_rate():
     def ratios(rate):
         rows = rated_digits("plain_net", 56, rate)
@@ -198,7 +213,31 @@ def test_one_failure_leaves_the_other_trainings(at_once):
     assert (done, failed) == ({4: 2, 9: 3}, [-1])
 
 
-def test_recording_goes_on_and_keeps_what_is_done(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_no_training_begins_when_the_time_is_up(at_once):
+    assert not list(record_runs.start_all(math.sqrt, [4, 9], at_once, until=time.time()))
+
+
+def test_as_many_trainings_run_as_asked_for(tmp_path):
+    started = record_runs.start_all(tmp_path.joinpath, ["a", "b", "c", "d"], 2)
+    assert sorted((index, result()) for index, result in started) == [(n, tmp_path / n) for n in "abcd"]
+
+
+def test_an_error_begins_no_other_training(tmp_path):
+    # Each of the four would leave a folder. One has ended and another is under way when the error comes.
+    folders = [tmp_path / name for name in "abcd"]
+    with pytest.raises(ZeroDivisionError):
+        for _ in record_runs.start_all(Path.mkdir, folders, 1):
+            raise ZeroDivisionError
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ZeroDivisionError):
+        for _ in record_runs.start_all(Path.mkdir, folders, 2):
+            raise ZeroDivisionError
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
+
+
+@pytest.mark.parametrize("error", [TrainingError("the loss is no longer a number"), OSError("the disk is full")])
+def test_recording_goes_on_and_keeps_what_is_done(tmp_path, monkeypatch, capsys, error):
     recipe = recipes.shorten_recipe(record_runs.DIGITS, 1)
     planned = [plans.Plan("resnet_v1", 8, recipe, seed=seed, images="digits") for seed in range(2)]
     planned.append(plans.Plan("resnet_v1", 8, recipe, images="digits", variant="article"))
@@ -208,18 +247,21 @@ def test_recording_goes_on_and_keeps_what_is_done(tmp_path, monkeypatch, capsys)
     monkeypatch.chdir(tmp_path)
     real = record_runs.train
 
-    def failing(name, path, index):
+    def failing(name, path, until, index):
         if index == 0:
-            raise TrainingError("the loss is no longer a number")
-        return real(name, path, index)
+            raise error
+        return real(name, path, until, index)
 
     monkeypatch.setattr(record_runs, "train", failing)
     assert not record_runs.record("tiny", None, 1)
-    assert "resnet_v1-8-paper-paper-digits-seed0: the loss is no longer" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert told.startswith("resnet_v1-8-paper-paper-digits-seed0: ") and str(error) in told
     first = runs.load_run("tiny")["rows"]
     assert [plans.Plan.from_dict(row) for row in first] == planned[1:]
     assert "weights" in first[0] and (tmp_path / first[0]["weights"]).exists() and "weights" not in first[1]
     monkeypatch.setattr(record_runs, "train", real)
+    assert not record_runs.record("tiny", None, 1, until=0)
+    assert runs.load_run("tiny")["rows"] == first
     assert record_runs.record("tiny", None, 1)
     rows = runs.load_run("tiny")["rows"]
     assert [plans.Plan.from_dict(row) for row in rows] == planned and rows[1:] == first
@@ -246,6 +288,9 @@ def test_several_seeds_are_a_mean_and_a_spread(tmp_path, monkeypatch):
     runs.save_run("cifar10_paper", {"what": "w", "rows": rows})
     results = {row["network"]: row for row in published.list_results()}
     assert results["ResNet v1-20"]["ours, paper's recipe"] == "91.50 (91.00 to 92.00)"
+    # Of two runs with the same network the first counts: another machine's float format is no seed.
+    runs.save_run("cifar10_full", {"what": "w", "rows": [rows[0] | {"test_accuracy": 0.5}]})
+    assert published.list_results() == list(results.values())
     short = recipes.shorten_recipe(recipes.RECIPES["paper"], 3)
     rows[0]["recipe"] = recipes.as_dict(short)
     runs.save_run("cifar10_paper", {"what": "w", "rows": rows})

@@ -10,21 +10,29 @@ import record_digits
 from resnet_edu import data, gradients, models, runs, training
 
 
-def test_a_recording_goes_on_with_the_same_versions_only(tmp_path, monkeypatch):
+def test_a_recording_goes_on_with_the_same_software_only(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "folder", lambda: tmp_path)
     run = runs.continue_run("a", "w", command="c")
-    assert run == {"what": "w", "command": "c", "versions": runs.versions(), "rows": []}
-    runs.save_run("a", run | {"rows": [{"seed": 0}]})
+    here = runs.versions()
+    assert run == {"what": "w", "command": "c", "versions": here, "rows": []}
+    runs.add_row(run, {"seed": 0})
+    runs.save_run("a", run)
     assert runs.continue_run("a", "w", command="c")["rows"] == [{"seed": 0}]
-    monkeypatch.setattr(runs, "versions", lambda: {"keras": "Keras 4"})
-    with pytest.raises(runs.OtherVersionsError, match="a.json was recorded with other versions"):
+    monkeypatch.setattr(runs, "versions", lambda: here | {"device": "another machine"})
+    run = runs.continue_run("a", "w", command="c")
+    runs.add_row(run, {"seed": 1})
+    assert run["versions"] == here and run["rows"] == [{"seed": 0}, {"seed": 1, "device": "another machine"}]
+    assert runs.describe_run(run).endswith(f"{here['python']}, {here['device']} and another machine")
+    assert runs.describe_run(run | {"rows": run["rows"][1:]}).endswith(f"{here['python']}, another machine")
+    monkeypatch.setattr(runs, "versions", lambda: here | {"keras": "Keras 4"})
+    with pytest.raises(runs.OtherVersionsError, match=f"a.json was recorded with {here['keras']}, "):
         runs.continue_run("a", "w", command="c")
 
 
 def test_a_run_comes_back_as_it_was_saved(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "folder", lambda: tmp_path)
     rows = [{"seed": 0, "accuracy": [0.123456, math.nan], "norms": {"0": [np.float64(1e-30), math.inf]}}]
-    runs.save_run("a", {"what": "w", "versions": {"keras": "Keras 3"}, "rows": rows})
+    runs.save_run("a", {"what": "w", "versions": {"keras": "Keras 3", "device": "a CPU"}, "rows": rows})
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
     loaded = runs.load_run("a")
     assert loaded["what"] == "w"
@@ -32,7 +40,7 @@ def test_a_run_comes_back_as_it_was_saved(tmp_path, monkeypatch):
     assert math.isnan(loaded["rows"][0]["accuracy"][1])
     assert loaded["rows"][0]["norms"]["0"][0] == 1e-30
     assert math.isnan(loaded["rows"][0]["norms"]["0"][1])
-    assert runs.describe_run(loaded) == "recorded: 1 training, seed 0; Keras 3"
+    assert runs.describe_run(loaded) == "recorded: 1 training, seed 0; Keras 3, a CPU"
 
 
 def test_an_unknown_run_names_those_that_exist():
@@ -47,8 +55,9 @@ def test_rows_are_selected_by_their_setting():
 
 
 def test_a_recorded_training_is_a_history_again():
-    row = {"accuracy": [0.5, 0.75], "loss": [1.0, 0.5]}
+    row = {"accuracy": [0.5, 0.75], "loss": [1.0, 0.5], "validation_accuracy": [0.25, 0.5]}
     assert runs.accuracy_history(row) == [{"accuracy": 0.5}, {"accuracy": 0.75}]
+    assert runs.accuracy_history(row, "validation_accuracy") == [{"accuracy": 0.25}, {"accuracy": 0.5}]
 
 
 def test_effect_compares_matched_pairs_only():

@@ -117,7 +117,7 @@ def record(name, processes):
     # A fresh process every few trainings: the graphs of old ones are not all given back.
     with multiprocessing.get_context("spawn").Pool(processes, maxtasksperchild=6) as pool:
         for row in pool.imap_unordered(train, missing):
-            run["rows"].append(row)
+            runs.add_row(run, row)
             run["rows"].sort(key=lambda row: settings.index({key: row[key] for key in settings[0]}))
             runs.save_run(name, run)
             shown = {key: row[key] for key in settings[0]}

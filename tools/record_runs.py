@@ -3,22 +3,27 @@
 Each experiment is a list of plans. They are trained one after the other, or with `--at-once N` several at a time
 on the one device: a small network leaves most of a large GPU idle. Each keeps a checkpoint under trainings/, so an
 interrupted recording goes on where it was, and each is added to its file under runs/ as soon as it is done.
+`--minutes` ends a recording in time, where a machine is lent for so long.
 """
 
 import argparse
 import functools
+import math
 import multiprocessing
 import os
 import sys
+import time
+import traceback
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from resnet_edu import data, lesions, plans, recipes, runs, surfaces, trained
+from resnet_edu import backend, data, lesions, plans, recipes, runs, surfaces, trained
 from resnet_edu.checkpoints import TrainingError
 from resnet_edu.recipe_training import RecipeTraining
 
@@ -36,6 +41,7 @@ TEN_EPOCHS = recipes.shorten_recipe(QUICK, 10)
 CAREFUL, AS_THE_PAPER, ONE_EPOCH = (
     recipes.WarmUp(rate=0.001, error=error, from_depth=56) for error in (0.5, 0.8, 1.0)
 )
+STEPS_AT_ONCE = 100  # on a CPU: nobody waits for a stop here, and each call costs about a millisecond
 LESION_IMAGES = 2000  # of the test images, at most
 SURFACE_IMAGES = 360  # of the training images
 
@@ -50,13 +56,17 @@ def _none(plan):
 
 @dataclass(frozen=True)
 class Experiment:
-    """What is trained, whose weights are kept, which networks are taken apart and which have their loss mapped."""
+    """What is trained, whose weights are kept, which networks are taken apart and which have their loss mapped.
+
+    What `grows` may be handed in with some of its trainings, in order; others only whole.
+    """
 
     what: str
     plans: list
     keeps: Callable = _none
     lesions: Callable = _none
     surface: Callable = _none
+    grows: bool = False
 
 
 EXPERIMENTS = {
@@ -142,23 +152,33 @@ EXPERIMENTS = {
         keeps=_all,
         lesions=_all,
     ),
-    # The paper's table. For a GPU: on two CPU cores, days.
+    "cifar10_full_article": Experiment(
+        "the article's recipe at its full length on a CPU, in bfloat16, which chooses the epoch on the test set; "
+        "the seconds were taken while the machine did other things, too",
+        [plans.Plan("resnet_v1", 20, ARTICLE, split="leaky", precision="mixed_bfloat16")],
+    ),
+    # The paper's table. For a GPU: on two CPU cores, days. Networks can be taken apart, and their loss be mapped,
+    # without one, with the weights. When these come, those of cifar10_short have to go: the folder stays under
+    # 25 MB.
     "cifar10_paper": Experiment(
         "the paper's networks on CIFAR-10 by the paper's recipe: all 50,000 training images, and one test",
         [
-            *(
-                plans.Plan(model, depth, PAPER, seed=seed)
-                for seed in range(3)
-                for depth in (20, 56)
-                for model in ("plain_net", "resnet_v1")
-            ),
+            plans.Plan(model, depth, PAPER, seed=seed)
+            for seed in range(3)
+            for depth in (20, 56)
+            for model in ("plain_net", "resnet_v1")
+        ],
+        keeps=lambda plan: plan.seed == 0,
+        grows=True,
+    ),
+    "cifar10_paper_depths": Experiment(
+        "more depths, and ResNet v2, on CIFAR-10 by the paper's recipe: all 50,000 training images, and one test",
+        [
             *(plans.Plan(model, depth, PAPER) for depth in (32, 44) for model in ("plain_net", "resnet_v1")),
             plans.Plan("resnet_v1", 110, PAPER),
             *(plans.Plan("resnet_v2", depth, PAPER) for depth in (110, 164)),
         ],
-        keeps=lambda plan: plan.seed == 0 and plan.depth in (20, 56),
-        lesions=lambda plan: plan.seed == 0 and plan.depth in (20, 56),
-        surface=lambda plan: plan.seed == 0 and plan.depth == 56,
+        grows=True,
     ),
     "cifar10_article": Experiment(
         "the article's networks on CIFAR-10 by the article's recipe, which chooses the epoch on the test set",
@@ -166,6 +186,7 @@ EXPERIMENTS = {
             *(plans.Plan("resnet_v1", 20, ARTICLE, seed=seed, split="leaky") for seed in range(3)),
             *(plans.Plan("resnet_v2", depth, ARTICLE, split="leaky") for depth in (29, 56)),
         ],
+        grows=True,
     ),
 }
 
@@ -173,8 +194,11 @@ EXPERIMENTS = {
 load_images = functools.cache(plans.load_images)
 
 
-def record(name, path, at_once):
-    """Train what the file of this experiment does not hold yet, and add it there; return whether all went well."""
+def record(name, path, at_once, until=math.inf):
+    """Train what the file of this experiment does not hold yet, and add it there; return whether it is whole.
+
+    A training that is not done at the moment `until`, by `time.time()`, is left after its last finished epoch.
+    """
     experiment = EXPERIMENTS[name]
     try:
         run = runs.continue_run(name, experiment.what, command=f"python tools/record_runs.py {name}")
@@ -182,43 +206,67 @@ def record(name, path, at_once):
         raise SystemExit(str(error)) from error
     recorded = [plans.Plan.from_dict(row) for row in run["rows"]]
     missing = [index for index, plan in enumerate(experiment.plans) if plan not in recorded]
-    failed = False
-    for index, work in start_all(functools.partial(train, name, path), missing, at_once):
+    for index, work in start_all(functools.partial(train, name, path, until), missing, at_once, until):
+        title = experiment.plans[index].title
         try:
-            run["rows"].append(work())
+            row = work()
         except TrainingError as error:  # the others go on
-            print(f"{experiment.plans[index].title}: {error}", file=sys.stderr)
-            failed = True
+            print(f"{title}: {error}", file=sys.stderr)
             continue
+        except (data.DataError, BrokenProcessPool):  # no other training would fare better
+            raise
+        except Exception:
+            print(f"{title}: {traceback.format_exc()}", file=sys.stderr)
+            continue
+        if row is None:
+            print(f"{title}: the time is up; the same command goes on", file=sys.stderr)
+            continue
+        runs.add_row(run, row)
         run["rows"].sort(key=lambda row: experiment.plans.index(plans.Plan.from_dict(row)))
         runs.save_run(name, run)
-    return not failed
+    return len(run["rows"]) == len(experiment.plans)
 
 
-def start_all(work, indices, at_once):
-    """Yield each index with a function that returns what `work(index)` does, as they end; so many `at_once`."""
+def start_all(work, indices, at_once, until=math.inf):
+    """Yield each index with a function that returns what `work(index)` does, as they end; so many `at_once`.
+
+    After the moment `until`, by `time.time()`, none is begun.
+    """
+    waiting = iter(indices)
     if at_once == 1:
-        yield from ((index, functools.partial(work, index)) for index in indices)
+        for index in waiting:
+            if time.time() >= until:
+                return
+            yield index, functools.partial(work, index)
         return
     # A process each, that ends with its training: none takes over another one's memory.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(at_once, mp_context=spawn, max_tasks_per_child=1) as pool:
-        futures = {pool.submit(work, index): index for index in indices}
-        try:
-            yield from ((futures[future], future.result) for future in as_completed(futures))
-        finally:
-            pool.shutdown(cancel_futures=True)  # after Ctrl-C nothing new is begun
+        # Never more than run at once: what waits in the pool would still begin after an error or Ctrl-C.
+        running = {}
+        while True:
+            free = at_once - len(running) if time.time() < until else 0
+            running |= {pool.submit(work, index): index for index in islice(waiting, free)}
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                yield running.pop(future), future.result
 
 
-def train(name, path, index):
-    """Train one plan of an experiment, or go on with it, and return its row."""
+def train(name, path, until, index):
+    """Train one plan of an experiment, or go on with it, and return its row; None where the time is up before."""
     experiment = EXPERIMENTS[name]
     plan = experiment.plans[index]
     splits = load_images(plan.images, path)
     folder = Path("trainings") / name / f"{index:02}-{plan.title}"  # recipes of one name can have other rates
-    training = RecipeTraining(plan, splits, folder=folder, resume=True, measure_norms=True)
-    for figures in training.epochs():
+    at_once = None if backend.on_accelerator() else STEPS_AT_ONCE
+    training = RecipeTraining(plan, splits, folder=folder, resume=True, steps_at_once=at_once, measure_norms=True)
+    if training.changes:
+        print(folder.name, "is no longer trained as before:", ", ".join(training.changes), flush=True)
+    for figures in training.epochs(should_stop=lambda: time.time() >= until):
         print(folder.name, {key: round(value, 4) for key, value in figures.items()}, flush=True)
+    if len(training.history) < training.total_epochs:
+        return None
     row = training.finish()["rows"][0]
     network = trained.Trained(training.model, row)
     if experiment.lesions(plan):
@@ -259,13 +307,19 @@ def main():
     parser.add_argument("names", nargs="+", choices=EXPERIMENTS, metavar="NAME", help=", ".join(EXPERIMENTS))
     parser.add_argument("--data", help="where CIFAR-10 is; by default it is looked for")
     parser.add_argument("--at-once", type=int, default=1, metavar="N", help="how many trainings share the device")
+    parser.add_argument("--minutes", type=float, default=math.inf, metavar="M", help="end after so many minutes")
     arguments = parser.parse_args()
-    if arguments.at_once < 1:
-        parser.error("--at-once must be at least 1")
-    if arguments.at_once > 1:  # read when a device is first used; each would take most of a GPU's memory otherwise
+    if arguments.at_once < 1 or not arguments.minutes > 0:
+        parser.error("--at-once must be at least 1, --minutes more than 0")
+    until = time.time() + 60 * arguments.minutes
+    if arguments.at_once > 1:  # for the processes to come
+        # Each would take most of a GPU's memory.
         os.environ |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+        # JAX compiles a network once, and not again for each seed and after each interruption.
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path("trainings", "jax_cache").absolute()))
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     try:
-        good = [record(name, arguments.data, arguments.at_once) for name in arguments.names]
+        good = [record(name, arguments.data, arguments.at_once, until) for name in arguments.names]
     except data.DataError as error:
         sys.exit(f"error: {error}")
     except BrokenProcessPool:

@@ -16,7 +16,7 @@
 #
 # - plain, 20 layers,
 # - plain, 56 layers,
-# - residual (ResNet v1), 56 layers: the plain network of 56 layers with a shortcut around every two of them.
+# - residual (ResNet v1), 56 layers: the plain network of 56 layers with a shortcut around every two of them. (Two of the shortcuts hold a small convolution, where the shape changes: lesson 3, section 4. That is the difference of 2,656 parameters.)
 
 # %% tags=["nbval-check-output"]
 from resnet_edu import data, models
@@ -130,7 +130,7 @@ checks.check_verdict(verdict)
 # %% [markdown]
 # ## 2. A solution exists
 #
-# Degradation is strange, because a good solution for the deeper network is known. Take the trained shallow network, and let the additional layers pass their input on. He et al. (2015b) call it the solution *by construction*. A 3 × 3 convolution can do this: with the right kernel its output is its input. A ReLU behind it changes nothing, as its input has no negative values. And BN between the two passes its input on, if its learned scale and shift undo the normalization.
+# Degradation is strange, because a good solution for the deeper network is known. Take the trained shallow network, and let the additional layers pass their input on. He et al. (2015b) call it the solution *by construction*. A 3 × 3 convolution can do this: with the right kernel its output is its input. A ReLU behind it changes nothing, as its input has no negative values. And BN between the two passes its input on, if its learned scale and shift undo the normalization. (Exactly so in use, with BN's stored mean and variance. During training each batch has its own, so it holds nearly.)
 #
 # ### Exercise 2 · A convolution that does nothing (medium, 10 minutes)
 #
@@ -200,7 +200,7 @@ for moment, series in norms.items():
 checks.check_prediction("gradients_during", prediction_during)
 
 # %% [markdown]
-# The network that fails has the **largest** gradients at most layers, at the start and after training. They are largest near the input, where the usual answer says that nothing arrives. And the network that has learned everything, ResNet-56, has the smallest ones at the end, at all layers: when the loss is close to zero, there is little left to change. A small gradient alone is no disease.
+# The network that fails has the **largest** gradients at most layers, at the start and after training. They are largest near the input, where the usual answer says that nothing arrives. And the network that has learned everything, ResNet-56, has the smallest ones at the end, at all layers: when the cross-entropy is close to zero, there is little left to change. (The norms are those of the cross-entropy, without the L2 term.) A small gradient alone is no disease.
 #
 # The five recorded trainings of plain-56 agree. The ratio of the first convolution's norm to the last one's, and the smallest norm of any convolution, at five moments:
 
@@ -250,7 +250,7 @@ checks.check_trend_and_level(trend_and_level)
 # - batch normalization: with or without,
 # - weights: He's rule, or normal with σ = 0.01, which is too small,
 #
-# and five depths from 8 to 56. All three switches change the gradients, as the table shows. All 40 combinations were trained for eight epochs with three seeds: 120 trainings. Here is each setting at depth 56: the gradient norms before training, measured now, and the recorded training accuracy. As the trend we print the ratio of first to last norm, as the level the median: simpler than the two numbers of exercise 3, and defined where norms are 0.
+# and five depths from 8 to 56. All three switches change the gradients, as the table shows. All 40 combinations were trained for eight epochs with three seeds: 120 trainings. Here is each setting at depth 56: the gradient norms before training, measured now, and the recorded training accuracy. As the trend we print the ratio of first to last norm, as the level the median: simpler than the two numbers of exercise 3. (Where all norms are 0 there is no ratio; the table has 0 / 0.)
 
 # %%
 import keras
@@ -300,7 +300,7 @@ print("each: lowest to highest of three seeds;", runs.describe_run(causal))
 #
 # - **A vanished level goes with failure.** In three of the four rows without BN the level is at most a few millionths, down to exactly 0. These networks guess: one image in ten is right. This is the vanishing gradient, and it is real. It has vanished at all layers at once.
 # - **With He weights, shortcuts cure it.** Without BN the plain network is dead, and the residual one has a level in the hundreds and trains. With tiny weights they do not. (He's rule keeps the level on large images. On 8 × 8 pixels it loses it at the zeros around the image: lesson 1, section 4.)
-# - **With BN nothing has vanished.** All four rows have a level between 1 and 100. Yet the plain networks learn little.
+# - **With BN nothing has vanished before training.** All four rows have a level between 1 and 100. Yet the plain networks learn little. (During training, with He weights: section 3. With tiny weights, the level of one of the three seeds fell to 0.002.)
 # - **The ratio alone does not decide it.** With tiny weights the plain network has the *larger* ratio, in the thousands, and learns *better* than with He weights. Still, no plain network of this depth learns the task in eight epochs.
 #
 # One doubt remains about the first point. The loss has an L2 term, which pulls all weights to zero. Where the gradient of the cross-entropy is tiny, this term may be what kills the network. So we change this one thing: the half of the experiment without BN again, 60 trainings, without the L2 term.
@@ -318,7 +318,7 @@ for depth in (8, 20, 32, 44, 56):
             print(f"depth {depth}, {network:8} {'He' if start == 'he_normal' else 'tiny':4}   {shown}")
 
 # %% [markdown]
-# At depths 44 and 56 nothing changes: the networks that guess go on guessing. At depth 32 two seeds of the plain network learn instead of one. With tiny weights and shortcuts, all three seeds make a start at depth 8, and two of three at depth 20, although their level before training is about a millionth or less. So there the L2 term was needed to stop them. In the deep networks a vanished level goes with failure, with this term and without it.
+# At depths 44 and 56 the networks that guess go on guessing. At depth 32 two seeds of the plain network make a start instead of one. With tiny weights and shortcuts, all three seeds make a start at depth 8, and two of three at depth 20, although their level before training is about a millionth or less. So there the L2 term was needed to stop them. In the deep networks a vanished level goes with failure, with this term and without it.
 #
 # So without BN, failure goes with a vanished level in the deep networks. This does not show that the gradient alone is to blame: the level also falls when the forward signal does (lesson 1, section 4). Vanishing gradients do not explain why plain-56 fails with BN: its gradients grow towards the input. Among the networks with BN and He weights, a larger ratio goes with worse learning. But both come with depth. Whether this growth is a cause, these data cannot tell.
 #
@@ -391,13 +391,13 @@ for depth in depths:
     print(f"depth {depth:2}:", *(f"  {name} {value:+.2f}" for name, value in effects.items()))
 
 # %% [markdown]
-# These are means over settings that differ much, so read them beside the figure. At depth 8 all settings are at 0.99 or more, or at 0.10, and shortcuts have nothing to change. Their effect grows with depth, and at 56 it is the largest. BN and good weights matter most where both are missing: without BN, and with the L2 term, tiny weights are fatal at every depth. In the plain network with BN at depth 56, He weights are even worse than tiny ones.
+# These are means over settings that differ much, so read them beside the figure. At depth 8 all settings are at 0.99 or more, or at 0.10, and shortcuts have nothing to change. Their effect grows with depth, and at 56 it is the largest. In the residual networks, and in shallow plain ones, BN and good weights matter most where the other is missing: either of them is enough for most of the accuracy, and without both the network guesses. In the plain networks of depth 44 and 56 He weights alone, without BN, are not enough. In the plain network with BN at depth 56, He weights are even worse than tiny ones.
 #
 # ### Is it the size of the steps?
 #
 # One thing was the same for all networks that were compared so far: the learning rate. That may be unfair. Adam divides each gradient by its usual size, so a large gradient makes no longer step. SGD (stochastic gradient descent, lesson 6) takes the rate times the gradient as its step, however large this is. And with *momentum* 0.9 each gradient is added again in the following steps, 0.9, 0.81, … of it, so that it counts ten times in all. The gradient of plain-56 grows towards the input, so there its steps are the longest.
 #
-# Recorded with SGD: three networks, five rates, three seeds. The recipe is `paper` of lesson 6, fitted to the digits: 120 epochs, batches of 64, images shifted by a pixel at most. (The rate falls to a tenth after half of the epochs, and again after three quarters. The accuracies are those on the shifted images. So compare them with each other, not with the sections above.) Three more settings give plain-56 a *warm-up*: the rate is 0.001 at first, and 0.05 from then on. It lasts one epoch, or until a fifth of the images are right (the paper's rule for its 110 layers, which starts at 0.01), or until half are right.
+# Recorded with SGD: three networks, five rates, three seeds. The recipe is `paper` of lesson 6, fitted to the digits: 120 epochs, batches of 64, images shifted by a pixel at most. (The rate falls to a tenth after half of the epochs, and again after three quarters. The networks are the paper's: no biases in the convolutions, shortcuts padded with zeros, half the L2 term; lesson 4, section 6. And the accuracies are those on the shifted images. So compare them with each other, not with the sections above.) Three more settings give plain-56 a *warm-up*: the rate is 0.001 at first, and 0.05 from then on. It lasts one epoch, or until a fifth of the images are right (the paper's rule for its 110 layers, which starts at 0.01), or until half are right.
 #
 # The L2 term tells how long all kernels are together. It is proportional to the sum of their squares: a hundred times the term means ten times the length. Before training it is about 0.2 at depth 56 and 0.07 at depth 20.
 
@@ -435,7 +435,7 @@ print("rate 0.05 from the start:", runs.describe_run(trained))
 print("others:", runs.describe_run(rated))
 
 # %% [markdown]
-# At 0.05 and 0.01 the weights of plain-56 are thrown far away. How far, can be reckoned from the first gradient alone. Take all numbers of a kernel as one arrow; its length is the root of the sum of their squares. Multiply the kernel by 2, and BN divides the 2 out again: the loss stays the same. So the gradient has no part in the arrow's own direction, it is at right angles to it. By Pythagoras' theorem a step at right angles makes the arrow longer. And a kernel that points the same way and is $k$ times as long has a gradient that is $k$ times smaller. So after a long first step the next gradients count little, and the momentum carries on what the first one asked for, to ten times its step. By He's rule the squared length of a fresh kernel is about twice the number of its output channels.
+# At 0.05 and 0.01 the weights of plain-56 are thrown far away. How far, can be reckoned from the first gradient alone. Take all numbers of a kernel as one arrow; its length is the root of the sum of their squares. Multiply the kernel by 2, and BN divides the 2 out again: the cross-entropy stays the same. So the gradient has no part in the arrow's own direction, it is at right angles to it. By Pythagoras' theorem a step at right angles makes the arrow longer. And a kernel that points the same way and is $k$ times as long has a gradient that is $k$ times smaller. So after a long first step the next gradients count little, and the momentum carries on what the first one asked for, to ten times its step. By He's rule the squared length of a fresh kernel is about twice the number of its output channels.
 
 # %%
 squares = 2.0 * np.repeat([16, 32, 64], [19, 18, 18])  # squared lengths of plain-56's kernels, before training
@@ -451,7 +451,7 @@ for rate in ("0.05", "0.01", "0.003", "0.001", "0.0003"):
     print(f"rate {rate:6}  {columns[0]}   {columns[1]}   {growth[1]:.3g}, {growth[19]:.2g}, {growth[54]:.2g}")
 
 # %% [markdown]
-# From 0.003 to 0.05 the reckoning holds within about a tenth for two seeds, and within a factor of two for the third. (The gradient was measured on other images than the first batch's.) At 0.001 and 0.0003 the term hardly leaves 0.2, and later gradients count, too. By the reckoning, the second kernel gets about two hundred times as long at 0.05, and the last one stays as long as it was. A step of a given length turns a kernel that is $k$ times as long by $k$ times less, and its gradient is $k$ times smaller. So its direction changes $k^2$ times more slowly: the first kernels stay about where they were thrown.
+# From 0.003 to 0.05 the reckoning holds within about a tenth for two seeds, and within a factor of two for the third. (The gradient was measured on other images than the first batch's.) At 0.001 the term rises from 0.2 to about 0.3, at 0.0003 to 0.22. There later gradients count, too. By the reckoning, the second kernel gets about two hundred times as long at 0.05, and the last one stays as long as it was. A step of a given length turns a kernel that is $k$ times as long by $k$ times less, and its gradient is $k$ times smaller. So its direction changes $k^2$ times more slowly. By this reckoning the first kernels should stay about where they were thrown. What was recorded is the length: at 0.05 the L2 term falls by an eighth only in the rest of the training.
 #
 # Do the first steps make plain-56 fail at 0.05? The warm-ups test this. (Whether the length of the kernels is the reason, they do not tell.) And what becomes of the gradients meanwhile?
 
@@ -483,20 +483,20 @@ for rate, same in by_rate["plain-56"].items():
         print(f"{rate:37} {spread(then['0'], '.0f')}  {later}{smallest:.2g}")
 
 # %% [markdown]
-# (Before training the seeds are the same three in every row. What differs is rounding: the lower two rows were recorded in another session. In so deep a plain network, rounding errors grow until they change a norm by some percent.)
+# (Before training the seeds are the same three in every row. The lower two rows were recorded in another session; we put the difference down to rounding, which grows in so deep a plain network. Before training it changes a norm by some percent. After one epoch at the same rate, the ratios of the same seed already differ by a factor of two to six. So here a seed does not fix a training from one session to the next. Compare the three of a row with the three of another.)
 #
 # - **The rate matters much for plain-56.** At 0.05 it ends between 0.34 and 0.41, at 0.001 between 0.67 and 0.76. At 0.0003 the 120 epochs are too short even for plain-20.
-# - **The first steps are a cause of the failure at 0.05.** With the warm-up of one epoch, which is 22 steps, nothing is thrown far: the L2 term stays near 0.3. With 0.05 from then on, seeds 1 and 2 end at 0.71 and 0.70, where the best rate takes them, and not at 0.41 and 0.38.
-# - **They are not the only cause.** With the same warm-up seed 0 has 0.54 after 30 epochs, loses half of it and ends at 0.35. Seed 1 loses more than half at epoch 49, and recovers. Of the nine trainings with a warm-up seven end above 0.41. The other two break down later. The L2 term jumps in the same epochs, but only a little, from 0.308 to 0.326 in one of them. So later steps of this size can ruin plain-56, too. Longer warm-ups, of 6 to 12 epochs and of 33 to 42, are not better here.
-# - **With SGD, the gradients in front can become small.** At 0.01 the first convolution's norm is 14 to 120 times smaller than the last one's after one epoch. Lesson 1 called this "vanishes towards the input". The first kernel is then 11 to 17 times as long, by the reckoning, which explains a part. It also points elsewhere. Small gradients come without a large throw, too: with the warm-up until half are right, seed 0 has a ratio of 0.017 after its breakdown. But before the first step, the gradient in front was hundreds of times *larger*. The small gradients came after the bad steps, not before.
+# - **The first steps are a cause of the failure at 0.05.** With the warm-up of one epoch, which is 22 steps, nothing is thrown far: the L2 term stays near 0.3. With 0.05 from then on, two of three end at 0.71 and 0.70, where the best rate takes them. Without it none of three is above 0.41.
+# - **They are not the only cause.** The third of these has 0.54 after 30 epochs, falls to 0.17 by epoch 48, and ends at 0.35. The clearest test is the warm-up until half are right. Up to the switch its trainings are those with 0.001, number for number. In the first epoch at 0.05, all three lose half of their accuracy or more. Those that stay at 0.001 never lose a fifth. So later steps of this size throw plain-56 back, too. The L2 term rises by 0.004 at most then, so no kernel is thrown. Of the nine trainings with a warm-up, eight lose more than a fifth in some epoch at 0.05, and seven end above 0.41 all the same. Which length of warm-up is best, three seeds cannot tell.
+# - **With SGD, the gradients in front can become small.** At 0.01 the first convolution's norm is 14 to 120 times smaller than the last one's after one epoch. Lesson 1 called this "vanishes towards the input". By the reckoning the first kernel is then 11 to 17 times as long. This is a small part: the ratio has fallen by a factor of 8,000 or more. The kernel also points elsewhere, and the other layers have changed, too. Small gradients come without a large throw, too: with the warm-up until half are right, seed 0 has a ratio of 0.017 after its breakdown. What came first? Before the first step, the gradient in front was hundreds of times *larger*. So at 0.01 the small gradients came after the first steps, not before. (In the breakdown we cannot tell: we measured at epochs 20 and 50 only.) Whether they hold the network back from then on, we did not test.
 # - **Degradation remains where no gradient is small.** At its best rate, 0.001, no convolution's norm was below 0.17 at any of the nine moments measured. After the start the first one's was between 0.28 and 4.3 times the last one's. Still plain-56 is far behind plain-20 and ResNet-56, at the same rate and at their best. How much time would change, we cannot say: its accuracy was still rising when the schedule cut the rate. (With Adam, section 1 tried one smaller rate, which did not help.)
 #
 # This is a lesson in experiments, too. If all networks get one rate, you see two things mixed: which network is better, and which one this rate happens to suit. Give each network its own best rate.
 #
 # ## 5. What is known
 #
-# - **The paper** (He et al. 2015b, section 4.1) says it of its own plain networks: with BN the difficulty is "unlikely to be caused by vanishing gradients". BN keeps the variances of the forward signals above zero, and the gradients that come back have healthy norms. It leaves the reason open. It suspects that such networks do get better, but that the time they need grows exponentially with depth.
-# - **The usual explanation**, in many tutorials, says that the gradients vanish. For networks without BN, or with badly chosen weights, it can be right: then the level is gone. For plain-56 with BN it contradicts the measurement. At the start its gradients grow. With Adam, and with SGD at its best rate, nothing vanishes later on either, and it is behind all the same.
+# - **The paper** (He et al. 2015b, section 4.1) says it of its own plain networks: with BN the difficulty is "unlikely to be caused by vanishing gradients". BN keeps the variances of the forward signals above zero, and the gradients that come back have healthy norms. It leaves the reason open. It conjectures that deep plain networks may get better only "exponentially" slowly. With three times as many steps the authors still saw the degradation.
+# - **The usual explanation**, in many tutorials, says that the gradients vanish. For networks without BN, or with badly chosen weights, it can be right: then the level is gone. For plain-56 with BN and He weights it contradicts the measurement. At the start its gradients grow. With Adam, and with SGD at its best rate, nothing vanishes later on either, and it is behind all the same.
 # - **Exploding instead.** Yang et al. (2019) show that BN itself makes the gradients of plain networks grow exponentially towards the input, and see in this why very deep ones cannot be trained. This fits our ratios at the start. (With Adam at 0.001 and with SGD they fall within one epoch. With Adam at 0.0001 they are still above 100 after 40 epochs.)
 # - **Other reasons.** The gradients of deep plain networks come to resemble white noise: they change so quickly with the input that a step for one image may be no guide for the next (*shattered gradients*, Balduzzi et al. 2017). The loss surface of ResNet-56 without shortcuts looks chaotic in slices around the trained weights, with them it looks smooth (Li et al. 2018). And for the other side of the question: BN makes the branch of a residual block small against its shortcut, so that a fresh network acts like a shallow one (De and Smith 2020).
 #
@@ -514,7 +514,7 @@ for rate, same in by_rate["plain-56"].items():
 #
 # (The 6.43 is the best of five runs; their mean is 6.61.) In the plain networks the error rises with depth, in the residual ones it falls. The training errors have the same order (figure 6). On ImageNet, validation images, plain-34 has 28.54 % top-1 error and plain-18 has 27.94 %; ResNet-34 has 25.03 % and ResNet-18 27.88 %. For the plain networks the direction is the same as on our digits. The residual ones fit all digits at every depth, so there they cannot show a gain.
 #
-# Our own recording is much shorter: the four networks, ten epochs each on two CPU cores, with the recipe `quick` of lesson 6 (SGD instead of Adam, mirrored images). The plain networks were trained with two seeds, the residual ones with one; the figure shows seed 0. Of the paper's 164 epochs we have recorded ResNet-20 only, in lesson 6.
+# Our own recording is much shorter: the four networks, ten epochs each on two CPU cores, with the recipe `quick` of lesson 6 (the paper's network instead of the article's, SGD instead of Adam, mirrored images). The plain networks were trained with two seeds, the residual ones with one; the figure shows seed 0. Of the paper's 164 epochs we have recorded ResNet-20 only, in lesson 6.
 
 # %%
 cifar = runs.load_run("cifar10_short")
@@ -570,8 +570,8 @@ print("others:", runs.describe_run(slower))
 # ## What to take along
 #
 # - Degradation: a deeper plain network has a higher **training** error than a shallower one, although a solution as good exists.
-# - Plain-56 with batch normalization is far behind even where its gradients do not vanish. At the start they grow towards the input. With Adam, and with SGD at its best rate, none has vanished at any moment at which we measured.
-# - Behind batch normalization a step makes a kernel longer, and a longer kernel has a smaller gradient. So steps that are too long can leave small gradients behind; length is one reason among others. Ask what came first.
+# - Plain-56 with batch normalization and He weights is far behind even where its gradients do not vanish. At the start they grow towards the input. With Adam, and with SGD at its best rate, none has vanished at any moment at which we measured.
+# - Behind batch normalization a step makes a kernel longer, and a longer kernel has a smaller gradient. So steps that are too long can leave small gradients behind; length is one reason, and here not the main one. Ask what came first.
 # - Without normalization the level of the gradients can vanish. In deep networks this goes with failure. These are two different failures.
 # - A learning rate that suits one network can throw another one's weights. Compare networks at the best rate of each.
 # - Change one thing at a time, repeat with several seeds, compare matched pairs.
