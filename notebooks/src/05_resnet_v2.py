@@ -24,7 +24,7 @@
 #      └───────────────────────────────────────┘
 # ```
 #
-# Write $x_l$ for the signal that enters block $l$. With nothing after the addition, $x_{l+1} = x_l + F_l(x_l)$, and so between any two places of a stage
+# Write $x_l$ for the signal that enters block $l$. With nothing after the addition, and an identity as the shortcut, $x_{l+1} = x_l + F_l(x_l)$. The first block of a stage has a projection as its shortcut. Behind it, between any two places of the stage,
 #
 # $$x_L = x_l + \sum_{i=l}^{L-1} F_i(x_i), \qquad \frac{\partial\,\text{loss}}{\partial x_l} = \frac{\partial\,\text{loss}}{\partial x_L}\left(I + \frac{\partial}{\partial x_l}\sum_{i=l}^{L-1} F_i(x_i)\right).$$
 #
@@ -78,7 +78,7 @@ checks.check_bottleneck(bottleneck)
 # %% [markdown]
 # <details><summary>Hint: the check says that the shortcut comes from the wrong place</summary>
 #
-# In the network that we build, the article's (lesson 3), it is `x` as it came in. (The paper takes the signal after the first BN and ReLU there. Both work; the check wants the article's.)
+# The shortcut starts at `x`, before the first BN and ReLU. This holds for the identity and for the projection. Where the shapes agree there is no choice: behind BN and ReLU the shortcut would not be clean. Where it projects, the paper starts behind the first BN and ReLU. That works, too; the check wants the article's way.
 #
 # </details>
 
@@ -200,9 +200,9 @@ def build_v2(input_shape, depth, num_classes=10):
 checks.check_resnet_v2(build_v2)
 
 # %% [markdown]
-# <details><summary>Hint: the number of parameters is a little too small or too large</summary>
+# <details><summary>Hint: which layers are missing, or too many?</summary>
 #
-# Count the BN layers. The very first block has one less than the others, and after the last block comes one more.
+# Compare `build_v2((32, 32, 3), 20).count_params()` with `models.resnet_v2((32, 32, 3), 20).count_params()`. Then count the BN layers. The very first block has one less than the others, and after the last block comes one more.
 #
 # </details>
 
@@ -239,11 +239,11 @@ for variant, seeds in [("article", range(3)), ("paper", range(1))]:
 checks.check_prediction("first_gradient_v2", prediction_v2)
 
 # %% [markdown]
-# Neither vanishes, neither explodes. In the article's networks the gradient at v1's first convolution is several times *larger* than at v2's, and from last to first it grows *less* in v1. If clean shortcuts were needed for a gradient of healthy size, v1 would be in trouble here. It is not.
+# No first gradient has vanished, and none is above 33. (The ratios of v2 compare a 3 × 3 kernel with a 1 × 1 kernel.) In the article's networks the gradient at v1's first convolution is several times *larger* than at v2's, and from last to first it grows *less* in v1. If clean shortcuts were needed for a gradient of healthy size, v1 would be in trouble here. It is not.
 #
-# In the paper's networks (seed 0) v2 has the larger one, and grows more. The first block of its stages projects the signal behind BN and ReLU, the article's the signal as it came in (hint of exercise 2). So the norm at the first convolution depends more on such a detail than on the clean shortcut.
+# In the paper's networks (one seed) it is the other way round: v2 has the larger one, and it grows more. The paper's v2 differs from the article's in three things that matter here. The first blocks of stages 2 and 3 project the signal behind BN and ReLU (hint of exercise 1). The blocks are narrower inside. And BN has a smaller epsilon. We have not changed them one at a time. What can be said: the clean shortcut alone does not settle which of v1 and v2 has the larger gradient.
 #
-# Why is v1 not in trouble?
+# Do the ReLUs on v1's shortcuts not harm its gradient?
 #
 # The norm for a kernel contains the activations that enter the layer, and the last convolutions also differ in shape. So let us look at the gradient of the signal itself, $\partial\,\text{loss}/\partial x_l$, behind every block: `signal_gradient_norms` measures it.
 
@@ -296,7 +296,7 @@ for stage in (1, 2, 3):
     )
 
 # %% [markdown]
-# Each block adds a branch with mean 0 to a signal that a ReLU has made positive. (The first block of stages 2 and 3 adds it to a projection, which has both signs.) Within a stage the signal grows from block to block, and the branch makes the sum negative less and less often: compare the first and the last addition. On average over the blocks of a stage about four fifths of the ReLUs are open. Much the same positions stay open from block to block, so that a fifth to a third of the direct paths lead through a whole stage. Far more than by chance, and far from all: v1's direct path is narrowed, not shut. And the branches carry gradient, too, as lesson 3 has shown. He et al. (2016, section 4.2) say of trained networks: with 164 layers the effect of these ReLUs is not severe, because after some training the sums are more often above zero; with 1000 layers they cut more often.
+# Each block adds a branch with mean 0 to a signal that a ReLU has made positive. (The first block of stages 2 and 3 adds it to a projection, which has both signs.) Within a stage the signal grows from block to block, and the branch makes the sum negative less and less often: compare the first and the last addition. On average over the blocks of a stage about four fifths of the ReLUs are open. Much the same positions stay open from block to block, so that a fifth to a third of the direct paths lead through a whole stage. Far more than by chance, and far from all: v1's direct path is narrowed, not shut. But an open path is not needed to keep the gradient from vanishing: the plain network has none, and with BN its gradient grows by millions. What the residual networks have is less growth. Whether the open ReLUs are the reason for that, we did not test. (The branches carry gradient, too: lesson 3.) He et al. (2016, section 4.2) say of trained networks: with 164 layers the effect of these ReLUs is not severe, because after some training the sums are more often above zero; with 1000 layers they cut more often.
 #
 # What is pre-activation good for, then? He et al. (2016) report these errors on CIFAR-10:
 #
@@ -306,7 +306,7 @@ for stage in (1, 2, 3):
 # | 164, bottlenecks | 5.93 % | 5.46 % |
 # | 1001, bottlenecks | 7.61 % | 4.92 % |
 #
-# (Table 3; medians of five runs. Single runs of ResNet-110 differ by about ± 0.16 points, He et al. 2015b, so a gain of 0.24 is small.) At 1001 layers the gain is large. The authors name two reasons: easier optimization, visible above all at 1001 layers, and less overfitting (*regularization*) by the BN in front of each branch. For 110 and 164 layers they report a slightly *higher* training loss with pre-activation, and a lower test error. The size of the gradient at the start does not explain the difference at depth 110. Our comparison of it was not a fair one, because v2 has other blocks and more filters. Section 5 compares equal blocks.
+# (Table 3; medians of five runs. It also has a ResNet-110 whose shortcuts skip one layer only, with 9.90 and 8.91 %. Single runs of ResNet-110 differ by about ± 0.16 points, He et al. 2015b, so a gain of 0.24 is small.) At 1001 layers the gain is large. The authors name two reasons: easier optimization, visible above all at 1001 layers, and less overfitting (*regularization*) by the BN in front of each branch. For 110 and 164 layers they report a slightly *higher* training loss with pre-activation, and a lower test error. Does the size of the gradient at the start explain the difference at depth 110? Our measurement cannot say: its networks have other blocks and other widths than those of the table. Section 5 compares equal blocks.
 #
 # ### Explore
 #
@@ -340,7 +340,7 @@ for name, norms in shown.items():
     print(f"{name}: {describe_norms(norms)}")
 
 # %% [markdown]
-# A clean shortcut does not replace normalization. Without BN the median gradient is hundreds of times as large here, in v1 and in v2. Without it each branch is about as large as the signal that enters it, so the signal's variance about doubles in every block. With BN the branches keep one size, and the sum grows slowly. (v2's curve goes up and down by threes, 1 × 1, 3 × 3, 1 × 1: the kernels have different sizes.)
+# A clean shortcut does not replace normalization. Without BN the median gradient is hundreds of times as large here, in v1 and in v2. Without it each branch is of the order of the signal that enters it, so the signal grows by a factor in every block. (In lesson 3's dense chain its variance doubles. Here it is less in the later stages, because of the zeros around the image: lesson 1, section 4.) With BN the branches keep one size, and the sum grows slowly. (v2's curve goes up and down by threes, 1 × 1, 3 × 3, 1 × 1: the kernels have different sizes.)
 #
 # ## 5. Orders of operations
 #
@@ -379,9 +379,9 @@ for order in orders:
 print(runs.describe_run(recorded))
 
 # %% [markdown]
-# (The gradient norms are those of the kernels.) One order is far slower: BN after the addition. It stands on the shortcut and rescales the signal in every block. Its gradient grows towards the input, at depth 110 by a factor of hundreds. At depth 56 it still learns, at depth 110 hardly in eight epochs. The four orders without BN on the shortcut fit nearly every image. After two epochs at depth 110, the three that leave the shortcut free of all operations are ahead of the original, full pre-activation most of all.
+# (The gradient norms are those of the kernels.) One order is far slower: BN after the addition. It stands on the shortcut and rescales the signal in every block. Its gradient grows towards the input, at depth 110 by a factor of hundreds. (That need not be the reason: the ratio of the paper's v2 in section 4 is as large.) At depth 56 it still learns, at depth 110 hardly in eight epochs. The four orders without BN on the shortcut fit nearly every image. After two epochs at depth 110, the three that leave the shortcut free of all operations are ahead of the original, full pre-activation most of all.
 #
-# And the gradient before training? Full pre-activation has a much smaller one at the first convolution than the original, 0.7 to 0.9 against 11 to 12, as the article's v2 has against v1 in section 4. But the other two orders with a free shortcut have 6 to 12. So it is not the free shortcut alone that makes it small.
+# And the gradient before training? Full pre-activation has a much lower level than the original: 0.7 to 0.9 against 11 to 12 at the first convolution, and 0.08 to 0.09 against 1.5 to 1.6 at the last. The trend, first / last, is about the same. The article's v2 has a lower level than its v1, too (section 4). But the other two orders with a free shortcut have 6 to 12 at the first convolution. So it is not the free shortcut alone that makes it small.
 #
 # What do He et al. (2016, table 2) report for ResNet-110 on CIFAR-10? Error on the test images: BN after addition 8.17 %, ReLU before addition 7.84 %, original 6.61 %, ReLU-only pre-activation 6.71 %, full pre-activation 6.37 %. The worst order is the same. The others our small task cannot rank: they all end at 0.999 or more on the training images. That the ReLU before the addition costs 1.2 points against the original, on new images, does not show in the training accuracy of a short run.
 #
@@ -418,7 +418,7 @@ for name, row in versions.items():
 print(runs.describe_run(cifar | {"rows": list(versions.values())}))
 
 # %% [markdown]
-# Of the two v1 networks the deep one is behind after ten epochs, of the two v2 networks the shallow one. V2-56 has fewer parameters than v1-56 and learns much faster. So the deep v2 is the easier one to train here. Before training, both gradients are about 3 at the first convolution. After one and two epochs v1's is 4 to 7 times smaller than v2's there. Whether this is a cause or comes of the slower learning, the run does not say. The rate has a part in it: at 0.01, v1-56 reaches 0.822 in ten epochs (lesson 2). The two differ in the order, in the kind of block, in the number of blocks (18 and 27) and in the widths. It is one seed. And it says little about the end of a full training, where the paper's v1-56 reaches 93.03 %.
+# Of the two v1 networks the deep one is behind after ten epochs, of the two v2 networks the shallow one. V2-56 has fewer parameters than v1-56 and learns much faster. So the deep v2 is the easier one to train here. Before training, both gradients are about 3 at the first convolution. After one and two epochs v1's is 4 to 7 times smaller than v2's there, after ten 1.3 times. It need not be the cause. At the rate 0.01 (lesson 2) v1-56 has the larger norm there, 0.54 and 0.86 after one and two epochs. It ends at 0.822, still behind v2-56's 0.901 at the rate 0.1. So the rate matters for v1-56; v2-56 was not trained at 0.01. The two differ in the order, in the kind of block, in the number of blocks (v2-56 has 18, v1-56 has 27), in the widths and in the shortcuts: where the shape changes v1 pads and v2 projects. It is one seed. And it says little about the end of a full training, where the paper's v1-56 reaches 93.03 %.
 #
 # ### Exercise 4 · An equal budget (easy, 10 minutes)
 #
@@ -438,10 +438,11 @@ checks.check_fair_depth(fair_depth)
 # %% [markdown]
 # ## What to take along
 #
-# - Pre-activation puts BN and ReLU before each convolution and nothing after the addition. The shortcut is then clean within each stage.
-# - At the start of training, v1's gradient at depth 110 does not vanish, either. On average about four fifths of the ReLUs on its shortcuts are open, and the branches carry gradient too. The published gain of v2 is large at 1001 layers, where it trains better. At 110 and 164 layers it is small, and lies in the test error.
+# - Pre-activation puts BN and ReLU before each convolution and nothing after the addition. The shortcut is then clean within each stage, from its first block's output on.
+# - At the start of training, with BN, v1's gradient at depth 110 does not vanish. Nor does the plain network's, which grows by millions. About four fifths of the ReLUs on v1's shortcuts are open on average.
+# - The published gain of v2 is 2.7 points at 1001 layers, where it trains better. It is 0.47 points with bottlenecks at 164 layers and 0.24 with two-layer blocks at 110, and lies in the test error there. In our short runs on the digits full pre-activation learns faster at 56 and 110 layers, and both orders fit all images at the end.
 # - A bottleneck does the 3 × 3 convolution on few channels, and so allows more layers for the same cost.
-# - Before you compare accuracies, count parameters. The article's v2 is 2.9 times as large as the paper's.
+# - Before you compare accuracies, count parameters. The article's v2-110 is 2.9 times as large as the paper's, and 1.9 times as large as the article's v1-110.
 #
 # **Next:** lesson 6 trains these networks on CIFAR-10.
 #
