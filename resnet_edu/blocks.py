@@ -44,7 +44,7 @@ class Style:
 
 # The Keras CIFAR-10 example, which the article builds, with Keras' defaults for batch normalization.
 ARTICLE = Style(conv_bias=True, l2=1e-4, l2_on_classifier=False, bn_momentum=0.99, bn_epsilon=1e-3)
-# He et al. 2015, section 4.2; batch normalization as in the authors' framework.
+# He et al. 2015, section 4.2; batch normalization with PyTorch's defaults.
 PAPER = Style(conv_bias=False, l2=5e-5, l2_on_classifier=True, bn_momentum=0.9, bn_epsilon=1e-5)
 # The same on ImageNet; projections and padding as in the authors' networks.
 IMAGENET = Style(

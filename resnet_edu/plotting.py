@@ -157,9 +157,11 @@ def plot_chain_of_blocks(kinds, ax):
 
 def plot_costs(series, ax, *, what):
     """Draw a cost place by place, as bars: `series` is `{label: {place: number}}`, each with the same places."""
+    share = 0.8 / max(2, len(series))  # of the place between two ticks
     for number, (label, by_place) in enumerate(series.items()):
-        at = np.arange(len(by_place)) + 0.4 * number - 0.2
-        ax.bar(at, list(by_place.values()), width=0.38, label=label, color=COLORS[number] if number else "0.7")
+        at = np.arange(len(by_place)) + share * (number - (len(series) - 1) / 2)
+        color = COLORS[number] if number else "0.7"
+        ax.bar(at, list(by_place.values()), width=0.95 * share, label=label, color=color)
     ax.set_xticks(range(len(by_place)), list(by_place), rotation=30, ha="right", fontsize="small")
     ax.set_axisbelow(True)
     _dress(ax, "", what)

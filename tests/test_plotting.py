@@ -1,5 +1,7 @@
 """Figures: what is drawn, and that nothing is hidden."""
 
+import itertools
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
@@ -157,3 +159,11 @@ def test_costs_stand_side_by_side(ax):
     plotting.plot_costs({"a": {"stem": 1, "stage1": 2}, "b": {"stem": 3, "stage1": 4}}, ax, what="parameters")
     assert [bar.get_height() for bar in ax.patches] == [1, 2, 3, 4]
     assert len({round(bar.get_x(), 6) for bar in ax.patches}) == 4
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_bars_of_costs_do_not_cover_each_other(ax, count):
+    plotting.plot_costs({str(n): {"stem": 1, "stage1": 2} for n in range(count)}, ax, what="parameters")
+    spans = sorted((bar.get_x(), bar.get_x() + bar.get_width()) for bar in ax.patches)
+    assert len(spans) == 2 * count
+    assert all(end < begin for (_, end), (begin, _) in itertools.pairwise(spans))

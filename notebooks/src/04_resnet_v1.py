@@ -106,13 +106,13 @@ print("\n".join(costs.format_costs(rows).splitlines()[:8]))
 print("...")
 
 # %% [markdown]
-# The parameters climb by stairs of four. The multiply-adds are flat, but for the two layers with stride 2 and both ends: the stem sees only three channels, and the classifier needs 640.
+# From stage to stage a layer has about four times as many parameters; the first layer of stages 2 and 3 has half of its stage's number. The multiply-adds are flat, but for the two layers with stride 2 and both ends: the stem sees only three channels, and the classifier needs 640.
 #
 # Batch normalization appears in the table with four numbers per channel: scale and offset, which are trained, and the moving mean and variance, which are not. Keras' `count_params` counts them all. Papers usually count the trained ones.
 #
 # ### Exercise 2 · Count a whole network (hard, 20 minutes)
 #
-# Write `count_parameters(depth)`: all parameters of the article's ResNet v1 for images of 32 × 32 × 3 and 10 classes, as `count_params` counts them. Use plain Python, no Keras. Every convolution has a bias. Every convolution outside of the shortcuts is followed by BN. The first block of stages 2 and 3 has a 1 × 1 projection, with a bias and without BN.
+# Write `count_parameters(depth)`: all parameters of the article's ResNet v1 for images of 32 × 32 × 3 and 10 classes, as `count_params` counts them. Use plain Python, no Keras. Every convolution and the classifier have biases. Every convolution outside of the shortcuts is followed by BN. The first block of stages 2 and 3 has a 1 × 1 projection, with a bias and without BN.
 
 
 # %% tags=["exercise"]
@@ -150,7 +150,7 @@ checks.check_count_parameters(count_parameters)
 #
 # ### Exercise 3 · Build ResNet v1 (hard, 25 minutes)
 #
-# Write `build_v1(input_shape, depth, num_classes=10)`. It returns the article's network, with projections as described above, as a Keras model that maps images to class probabilities. Two functions help: `blocks.conv_bn_act(x, filters, name=...)` is a 3 × 3 convolution with BN and ReLU, and `blocks.residual_block(x, filters, stride=..., name=...)` is the block of lesson 3. Each name must be given once. (Or copy your `residual` from lesson 3.) A depth that is not $6n + 2$ must raise a `ValueError`. The check counts layers and parameters, and compares outputs with the same weights in both networks.
+# Write `build_v1(input_shape, depth, num_classes=10)`. It returns the article's network, with projections as described above, as a Keras model that maps images to class probabilities. Two functions help: `blocks.conv_bn_act(x, filters, name=...)` is a 3 × 3 convolution with BN and ReLU, and `blocks.residual_block(x, filters, stride=..., name=...)` is the block of lesson 3. Each name must be given once. (Or copy your `residual` from lesson 3.) A depth that is not $6n + 2$ with $n = 1, 2, …$ must raise a `ValueError`. The check compares the layers, and the outputs with the same weights in both networks, and tells you the number of parameters. The article's network has 274,442 at depth 20.
 
 # %%
 import keras
@@ -192,7 +192,7 @@ checks.check_resnet_v1(build_v1)
 # %% [markdown]
 # ## 5. A bug that the parameter count hardly shows
 #
-# The following builder has a mistake that readers of a tutorial have reported more than once. At depth 20 it has 274,714 parameters, only 272 more than ResNet-20:
+# The following builder has a mistake that is easily made. At depth 20 it has 274,714 parameters, only 272 more than ResNet-20:
 
 
 # %%
@@ -220,7 +220,7 @@ for name, network in [("ResNet-20", resnet20), ("broken", broken20)]:
 #
 # ### Exercise 4 · Bug hunt: the stride (medium, 10 minutes)
 #
-# Compare the two networks with `costs.format_costs(..., by="block")` or draw the broken one. Then copy the builder into the next cell as `mended_v1` and mend it.
+# Compare the two networks: `print(costs.format_costs(costs.layer_costs(broken20), by="block"))`, and the same for `resnet20`. Or draw the broken one as in section 1, from `costs.describe_blocks(broken20)`. Then copy the builder into the next cell as `mended_v1` and mend it.
 
 
 # %% tags=["exercise"]
@@ -263,7 +263,7 @@ for name in ("article", "paper"):
     print(f"        BN: momentum {variant.style.bn_momentum}, epsilon {variant.style.bn_epsilon}")
 
 # %% [markdown]
-# - A **bias** before BN does nothing in training: BN subtracts it again. It only adds parameters.
+# - A **bias** before BN does nothing in training: BN subtracts it again. It only adds parameters. (The two projections have no BN behind them. Their 96 biases at depth 20 do learn, but the offset of the branch's last BN could do the same.)
 # - **Padding** shortcuts (option A) have no parameters, so the paper's plain and residual networks are equal in size, and differ in the shortcut alone. In the article's they are not.
 # - **Pooling** is the same for images of 32 × 32: the last map has 8 × 8 pixels.
 # - The **L2** factor: Keras' `L2(1e-4)` adds 10⁻⁴ · w² to the loss, whose gradient is 2 · 10⁻⁴ · w. The paper's weight decay of 10⁻⁴ has the gradient 10⁻⁴ · w, which in Keras is `L2(5e-5)`. So the article's term has twice the gradient of the paper's. (*Weight decay* pulls each weight a little towards zero at every step. How strongly a term in the loss does so depends on the optimizer, too: lesson 6.) We take the paper's decay to mean the classifier too, but not BN's scale and offset; it does not say.
@@ -325,14 +325,14 @@ for depth, published in paper.items():
     )
 
 # %% [markdown]
-# What does such a check show? Three totals that agree to the last parameter make it very likely that kernels, biases, BN and projections are all there, in the right sizes. The paper's two digits show much less: BN is half a percent of the parameters at depth 20, so a network without any BN rounds to the same 0.27. What does neither show? Where the stride is, in which order BN, ReLU and addition come, and what is connected to what. The bug of exercise 4 adds 272 parameters, those of the block in lesson 3 none. So check more than one property: counts, output sizes, multiply-adds, and the output for known weights. This is what the checks in this course do.
+# What does such a check show? The count grows by 97,888 with each $n$. So two totals fix the line, and the third follows. That they agree to the last parameter makes it very likely that kernels, biases, BN and projections are all there, in the right sizes. The paper's two digits show much less: BN is half a percent of the parameters at depth 20, so a network without any BN rounds to the same 0.27. What does neither show? Where the stride is, in which order BN, ReLU and addition come, and what is connected to what. The exact total does catch the bug of exercise 4, but only by the projection that it adds; the paper's two digits do not. The bug of the block in lesson 3 changes no count. So check more than one property: counts, output sizes, multiply-adds, and the output for known weights. This is what the checks in this course do.
 #
 # ## What to take along
 #
 # - ResNet v1 is a stem, three stages of $n$ two-layer blocks, and a classifier: $6n + 2$ layers.
 # - Half the height and width, twice the filters: each stage needs about the same multiply-adds, and the last holds most of the parameters.
 # - The stride sits in the first convolution of the first block of stages 2 and 3, and in the shortcut beside it.
-# - A parameter count checks sizes. It does not check strides or order.
+# - A parameter count checks sizes. It sees a wrong stride only where that adds a projection, and never a wrong order.
 # - The article's and the paper's ResNet v1 differ in bias, shortcut, weight decay, BN and pooling. Say which one a number belongs to.
 #
 # **Next:** lesson 5 moves the ReLU and builds ResNet v2.

@@ -96,7 +96,7 @@ for label, accuracies in without_one.items():
 checks.check_prediction("lesion", prediction_lesion)
 
 # %% [markdown]
-# Without one block, plain-20 is around chance. ResNet-56 loses less than a point in the median, two of 360 images. Veit et al. (2016) took blocks out of a ResNet of 110 layers and layers out of a VGG, a plain network (lesson 8), trained on CIFAR-10, with the same outcome; they call it a *lesion study*. One thing in the figure is less often told: the blocks are **not** equal. Here the early ones, above all the second block of stage 1, cost most accuracy, the late ones hardly any. (With seed 2 the very last block is the second most important.)
+# Without one block, plain-20 has 0.01 to 0.19 right, 0.11 in the median; chance is 0.10. ResNet-56 loses less than a point in the median, two of 360 images. Veit et al. (2016) took blocks out of a ResNet of 110 layers and layers out of a VGG, a plain network (lesson 8), trained on CIFAR-10, with the same outcome; they call it a *lesion study*. One thing in the figure is less often told: the blocks are **not** equal. Here the early ones, above all the second block of stage 1, cost most accuracy, the late ones hardly any. (With seed 2 the very last block is the second most important.)
 #
 # Is one network luck? Three seeds of each were trained and taken apart:
 
@@ -121,7 +121,7 @@ for label in depths:
 print(runs.describe_run(recorded))
 
 # %% [markdown]
-# The median holds for each seed. How much the most important block counts does not: without it 0.44, 0.83 and 0.86 of the images are right.
+# The medians are much alike for the three seeds. How much ResNet-56's most important block counts is not: without it 0.44, 0.83 and 0.86 of the images are right. (Of plain-20 the best case, which is not printed, is 0.19, 0.36 and 0.24.)
 #
 # ### Explore
 #
@@ -149,7 +149,7 @@ for key in ("without_some", "swapped"):
         print(key, label, ", ".join(f"{n}: {median:.2f}" for n, median in medians.items()))
 
 # %% [markdown]
-# In the median up to six swaps cost this ResNet-56 two points at most. From seven on its median jumps between 0.45 and 0.97: the draw decides. Other seeds differ: seed 1 loses nine points at five swaps, seed 2 stays above 0.9 up to 18. In ResNet-20 stage 1 decides: with its two blocks swapped it loses eleven points, with those of another stage hardly anything. At two swaps three of the five draws swap stage 1. (Swaps can undo each other. That is why plain-20 is whole again now and then.) Taking out **several** blocks costs more. Veit et al. report an error that grows smoothly with the number of blocks taken out of 54. Ours falls unevenly. Up to about nine blocks the draw decides most: are the second block of stage 1, or several of stage 1, among them? From eleven on the median is low with every seed. So "any few blocks can go" would be too strong for this network.
+# In the median up to six swaps cost this ResNet-56 two points at most. From seven on its median jumps between 0.45 and 0.97: the draw decides. Other seeds differ: seed 1 loses nine points at five swaps, seed 2 stays above 0.9 up to 18. In ResNet-20, seed 0, stage 1 decides: with its two blocks swapped it loses eleven points, with those of another stage hardly anything. (With seeds 1 and 2 it loses four and two.) At two swaps three of the five draws swap stage 1. (Swaps can undo each other. That is why plain-20 is whole again now and then.) Taking out **several** blocks costs more. Veit et al. report an error that grows smoothly with the number of blocks taken out of 54. Ours falls unevenly. The draw decides much: is the second block of stage 1 among them? From eleven on the median is low in all three networks. But all three got the same five draws, so this is no independent check. So "any few blocks can go" would be too strong for this network.
 #
 # The same with real images: six networks on CIFAR-10, trained for ten epochs on a CPU (well below what full training reaches). Two of them are ResNets v2, from lesson 5. The last row is ResNet-20 after the paper's 164 epochs, from lesson 6:
 
@@ -168,11 +168,11 @@ for run in (cifar, full):
     print(runs.describe_run(run))
 
 # %% [markdown]
-# (Tested on all 10,000 test images when whole, on 2,000 when taken apart, so a point more or less means nothing. The networks of 20 and 29 layers have only three swaps, some of which are drawn twice.) The plain networks fall to 0.04 to 0.19, whichever block is missing; chance is 0.10, and plain-56 was not good when whole. ResNet v1-56 loses about three points in the median, the least of these networks, but 43 without its most important block. V2-56 loses eight in the median, v1-20 twenty, v2-29 thirty-four: far from chance, and far more than ResNet-20 on the digits, 1.5 points. The one long training of v1-20 (with crops, too) shows no gain: after 164 epochs it loses twenty-one in the median, and 51 without its most important block. Networks with fewer blocks that can go, 24, 15, 6 and 6, lose more here. But ResNet-20 has the same six on the digits. And v1-56 is the least trained of all residual networks here, so some of its blocks may have learned little, and losing them costs little. These networks differ in too much to tell the causes apart. So of what the digits show, that a ResNet hardly needs the median block, only v1-56 shows as much here. It is one seed of each.
+# (Tested on all 10,000 test images when whole, on 2,000 when taken apart, so a point more or less means nothing. The networks of 20 and 29 layers have only three swaps, some of which are drawn twice.) The plain networks fall to 0.04 to 0.19, whichever block is missing; chance is 0.10, and plain-56 was not good when whole. ResNet v1-56 loses about three points in the median, the least of these networks, but 43 without its most important block. V2-56 loses eight in the median, v1-20 twenty, v2-29 thirty-four: far from chance, and far more than ResNet-20 on the digits, 1.5 points. The one long training of v1-20 (with crops, too) shows no gain: after 164 epochs it loses twenty-one in the median, and 51 without its most important block. Networks with fewer blocks that can go, 24, 15, 6 and 6, lose more here. But ResNet-20 has the same six on the digits. And v1-56 has learned least in its ten epochs: 0.74 of the test images are right, against 0.83 to 0.85 in the other three. Perhaps some of its blocks do little yet; we did not test this. These networks differ in too much to tell the causes apart. On the digits a ResNet hardly needs its median block; on CIFAR-10 this is nearly so for v1-56 only. It is one seed of each.
 #
 # ## 3. Many paths
 #
-# Why does a ResNet survive this? Veit et al. explain it by paths. At each block, signal and gradient have two ways: through the branch or along the shortcut. With $n$ blocks this makes $2^n$ paths. Taking out a block closes half of them. A plain network has one path only.
+# Why can a ResNet survive this? Veit et al. explain it by paths. At each block the gradient has two ways: through the branch or along the shortcut. With $n$ blocks this makes $2^n$ paths. (Exactly so for the gradient, with the states of ReLUs and normalization held fixed. For the signal it is a picture.) Taking out a block closes half of them. A plain network has one path only. The number of paths does not say how much is lost: half of ResNet-20's are closed on the digits and on CIFAR-10, and it loses 1.5 points there and 20 here.
 #
 # ### Exercise 2 · How long are the paths? (easy, 10 minutes)
 #
@@ -227,7 +227,7 @@ print(f"lengths with more than 2 % of the sum: {main}, together {sum(shares[n] f
 print(f"and these are {paths.count_share(blocks, min(main), max(main)):.0%} of all paths")
 
 # %% [markdown]
-# A path of typical length carries next to nothing: each branch on the way makes its gradient smaller. Up to a length of about six the number of paths grows faster than the gradient shrinks, then the shrinking wins. So the sum comes from paths that are shorter than most, if not as few of all as with 54 blocks. Two remarks. Norms of different paths are added here, as Veit et al. do; the gradients themselves can cancel. And the mean over few paths is noisy where a single one is large, so read the shape and not the single bar.
+# A path of typical length carries next to nothing: the more branches a path has, the smaller its gradient is in the mean. Up to a length of about six the number of paths grows faster than the gradient shrinks, then the shrinking wins. So the sum comes from paths that are shorter than most, if not as few of all as with 54 blocks. Two remarks. Norms of different paths are added here, as Veit et al. do; the gradients themselves can cancel. And the mean over few paths is noisy where a single one is large, so read the shape and not the single bar.
 #
 # ## 4. What the start of training has to do with it
 #
@@ -251,7 +251,7 @@ for depth in (1, 2, 5, 10, 20, 50):
     print(f"{depth:6} {found[False]:9.3g} {2.0**depth:12.3g} {found[True]:12.3g} {depth + 1:8}")
 
 # %% [markdown]
-# (With 50 blocks, half of $2^{50}$: few random numbers, multiplied 50 times.) So in a normalized ResNet the branch of block $l$ adds 1 to a signal of variance $l$: a share of $1/(l+1)$. Each deep block starts close to the identity (De and Smith 2020); the network as a whole does not. That fits the lesions on the digits, and not most of those on CIFAR-10. Training can change it.
+# (Without BN, 50 blocks give half of $2^{50}$: a few rare seeds would be very large, and 20 seeds are too few to meet them.) So in this chain, with BN, the branch of block $l$ adds 1 to a signal of variance $l$: a share of $1/(l+1)$. Each deep block starts close to the identity (De and Smith 2020); the network as a whole does not. If early blocks kept the larger share, they should be missed most. That is so on the digits, and mostly not on CIFAR-10. (We did not measure the share in our v1 networks, which have a ReLU after each addition, and training can change it.)
 #
 # ### Exercise 3 · A factor instead of normalization (medium, 15 minutes)
 #
@@ -276,7 +276,7 @@ checks.check_branch_scale(branch_scale)
 #
 # ## 5. Shattered gradients: predict first
 #
-# Balduzzi et al. (2017) asked how the gradient changes from one input to the next. Their network has one input and one output. Feed it a fine grid of numbers, and look at the gradient of the output with respect to the input at each. If neighbours get unrelated gradients, like noise, a step along the gradient soon leads where it no longer holds: it is *shattered*.
+# Balduzzi et al. (2017) asked how the gradient changes from one input to the next. Their networks are **not trained**: in our version, dense layers of 200 units with random weights, one input and one output. Feed it a fine grid of 256 numbers from −2 to 2, and look at the gradient of the output with respect to the **input** at each. If neighbours get unrelated gradients, like noise, the gradient is *shattered*: it says nothing about the point next to it. (Whether that makes training hard, this experiment does not show.)
 #
 # ### Exercise 4 · Measure agreement (easy, 10 minutes)
 #
@@ -338,7 +338,7 @@ print(
 print("without BN the curve is rough, too, but neighbours agree more often")
 
 # %% [markdown]
-# In the plain network with batch normalization the gradients of neighbours agree at 2 layers and are noise at 50. With shortcuts, and branches scaled by 0.1, they still agree at 50; with unscaled branches less. This follows the experiment of the paper, which scales the branches, too. But a plain network of 50 layers **without** batch normalization keeps much of the agreement, though less than with 2 layers, and with large differences between seeds. So depth alone lowers the agreement, too, but far more slowly. (The paper states the decay for plain networks in general.) At 50 layers it is depth and normalization together that make noise, the normalization which lesson 1 found to keep the signal alive. (Mean and variance of the batch count as constants here.)
+# In the plain network with batch normalization the gradients of neighbours agree at 2 layers and are noise at 50. With shortcuts, and branches scaled by 0.1, they still agree at 50; with unscaled branches less. This follows the experiment of the paper, which scales the branches, too. But a plain network of 50 layers **without** batch normalization keeps much of the agreement, though less than with 2 layers. So depth alone lowers the agreement, too, but far more slowly. (The paper's abstract states the decay for plain networks in general.) At 50 layers it is depth and normalization together that make noise, the normalization which lesson 1 found to keep the signal alive. (Mean and variance of the batch count as constants here.)
 #
 # ## 6. The loss around a network
 #
@@ -389,7 +389,7 @@ plt.show()
 print("seed 0 of each network, one pair of random directions")
 
 # %% [markdown]
-# Both lie in a smooth bowl. At depth 20 a plain network trains well, and its surface shows it. (Where the loss is below 0.001, the colour stays the darkest.) And at depth 56? The recorded networks were trained for 120 epochs like the others. Plain-56 had reached little by then; its training accuracy is printed below.
+# Both lie in a smooth bowl. At depth 20 a plain network trains well, and its surface shows it. (Where the loss is below 0.001, the colour stays the darkest.) And at depth 56? The recorded networks were trained like the others: 120 epochs, learning rate 0.05. Lesson 2 showed that this rate throws plain-56 far away in its first steps. With 0.001 it reaches a training accuracy of 0.67 to 0.76, here 0.34 to 0.41. So the picture shows a plain-56 that was trained badly, not the best that it can do.
 
 # %%
 rows = {
@@ -412,7 +412,7 @@ plt.show()
 print("seed 0 of each network, one pair of random directions;", runs.describe_run(recorded))
 
 # %% [markdown]
-# ResNet-56 sits at the bottom of a wide bowl. Plain-56 sits in a shallow dent: at 0.25 the loss has risen from 1.61 to 2.05, at 0.5 it is above $\ln 10 \approx 2.3$, that of guessing. (Seeds 1 and 2, recorded too, rise from 1.49 to 1.94 and from 1.55 to 2.25 at 0.25.) Li et al. show a strongly non-convex surface for their plain-56, which had learned much more (13.3 % error on CIFAR-10). Ours shows a dent. Both are pictures of **where training ended**, along two directions out of hundreds of thousands. They show that the plain network's place is worse. They do not show why training went there.
+# ResNet-56 sits at the bottom of a wide bowl. Plain-56 sits in a shallow dent: at 0.25 the loss has risen from 1.61 to 2.05, at 0.5 it is above $\ln 10 \approx 2.3$, that of guessing. (Seeds 1 and 2, recorded too, rise from 1.49 to 1.94 and from 1.55 to 2.25 at 0.25.) Li et al. show a strongly non-convex surface for their plain-56, which had learned much more (13.3 % error on CIFAR-10). Ours shows a dent. Both are pictures of **where training ended**, along two directions out of hundreds of thousands. They show that the plain network's place is worse. They do not show why training went there. Lesson 2 found one cause, the large first steps; we recorded no surface at plain-56's best rate.
 #
 # And the statistics? With those of training, as Li et al. have them, the numbers are others:
 
@@ -431,7 +431,7 @@ for label, row in rows.items():
 #
 # ## What to take along
 #
-# - Without any one of most blocks, a trained ResNet keeps most of its accuracy; a plain network falls to chance or near it. On the digits the early blocks matter most. On CIFAR-10 after ten epochs it is mostly a block of the last stage, in the one network trained for 164 epochs one of stage 1. Several at once can be too many.
+# - Without any one of most blocks, a trained ResNet keeps most of its accuracy; a plain network loses most of it. On the digits the early blocks matter most. On CIFAR-10 after ten epochs it is mostly a block of the last stage, in the one network trained for 164 epochs one of stage 1. Several at once can be too many.
 # - Most paths go through about half of the branches. In our ResNet-56 nearly all of the sum of gradient norms comes along shorter ones.
 # - With batch normalization, branch $l$ starts with a share of about $1/(l+1)$; without, a factor keeps the growth in check, with equal shares.
 # - With batch normalization the gradients of 50 plain layers are noise; without it their agreement falls much more slowly with depth. Shortcuts with small branches hold against it.
