@@ -122,7 +122,7 @@ print(f"largest slope {slope.max():.4f} at z = {abs(z[slope.argmax()]):.1f}")
 #
 # $$\frac{\partial\,\text{loss}}{\partial W_l} = \left(\phi'(W_l h_{l-1}) \odot \delta_l\right) h_{l-1}^\top, \qquad \delta_{l-1} = W_l^\top \left(\phi'(W_l h_{l-1}) \odot \delta_l\right),$$
 #
-# where $\odot$ multiplies element by element. A product of many factors becomes tiny or huge, unless their geometric mean is close to 1. In the sigmoid network of depth 20 it is:
+# where $\odot$ multiplies element by element. A product of many factors becomes tiny or huge, unless their geometric mean is close to 1. We cannot see the factors in the figure, but the kernels' norms fall with them. In the sigmoid network of depth 20 they fall from layer to layer by, on average,
 
 # %%
 series = np.array(list(by_depth["depth 20"].values()))
@@ -130,6 +130,8 @@ factor = (series[0] / series[-1]) ** (1 / (len(series) - 1))
 print(f"{factor:.2f} per layer, which makes {factor**54:.0e} over 54 layers")
 
 # %% [markdown]
+# (A rough average: the first layer and the two changes of size count in it, too.)
+#
 # ### Exercise 1 · How much can pass? (easy, 5 minutes)
 #
 # In a chain of `depth` sigmoids with weights 1, each factor is at most the largest slope. Write the function `shrink_factor(depth)`. It returns the upper bound that this gives for the whole product.
@@ -251,7 +253,7 @@ for size, images in [(8, x), (32, x_large)]:
     print(f"{size} × {size}: {describe_norms(measure(56, images, batch_norm=False))}")
 
 # %% [markdown]
-# The weights follow the same rule, only the images are larger, and the level is more than a thousand times higher. The reason is the zeros around the image. A 3 × 3 kernel at the border sums over fewer real pixels than He's rule counts. In the last stage of the small network the maps have 2 × 2 pixels, and every pixel is at the border.
+# The weights follow the same rule, only the images are larger, and the level is more than a thousand times higher. The reason should be the zeros around the image. A 3 × 3 kernel at the border sums over fewer real pixels than He's rule counts. In the last stage of the small network the maps have 2 × 2 pixels. There each output sums over 4 pixels and not over 9, so the mean square falls to 4/9 in every layer. The same count for all three stages makes the level of the small network about 7,000 times lower. What you see is close to it.
 
 # %% [markdown]
 # ## 5. The other side: exploding
@@ -291,17 +293,15 @@ show(with_norm, "plain, ReLU, depth 56")
 checks.check_prediction("batch_norm", prediction_norm)
 
 # %% [markdown]
-# Two things happen. The level is repaired: even the weights with σ = 0.01, useless before, now give gradients of moderate size, because BN brings the signal back to size 1 after each layer. The small factors no longer multiply. And a new trend appears, in the **opposite** direction: the gradient grows towards the input. By how much per layer?
+# Two things happen. The level is repaired: even the weights with σ = 0.01, useless before, now give gradients of moderate size. BN divides the signal by its size after each layer, and the gradient by the same number on its way back. (The signal does not get quite to size 1 where it is very weak, as BN adds a small ε to the variance.) The small factors no longer multiply. And a new trend appears, in the **opposite** direction: the gradient grows towards the input. By how much?
 
 # %%
 for label in ["He, batch normalization", "σ = 0.01, batch normalization"]:
     series = list(with_norm[label].values())
-    print(
-        f"{label}: × {(series[0] / series[-1]) ** (1 / 54):.2f} per layer, × {series[0] / series[-1]:.0f} in all"
-    )
+    print(f"{label}: first / last {series[0] / series[-1]:.0f}")
 
 # %% [markdown]
-# Why? The output of a ReLU has a mean. Batch normalization removes it, about a third of the mean square, and stretches the rest back to 1. The gradient is stretched with it. For wide dense layers theory gives a factor of √(π / (π − 1)) ≈ 1.21 per layer (Yang et al. 2019).
+# Why? The output of a ReLU has a mean. Batch normalization removes it, about a third of the mean square, and stretches the rest back to 1. The gradient is stretched with it. For wide dense layers theory gives a factor of √(π / (π − 1)) ≈ 1.21 per layer (Yang et al. 2019). Ours has other layers at its two ends, and behind BN a larger kernel has a smaller gradient. So one network does not tell the factor per layer. Section 7 compares depths.
 #
 # It is often said that deep plain networks fail because their gradients vanish. The authors of the ResNet paper checked this for their networks, which use batch normalization, and called it unlikely; they found gradients of healthy size (He et al. 2015b, section 4.1). What you see here is uneven, but nothing vanishes. Can such a network be trained? Lesson 2 asks that.
 
@@ -319,7 +319,7 @@ with_shortcuts = {
 show(with_shortcuts, "ReLU, He normal, depth 56")
 
 # %% [markdown]
-# With normalization and shortcuts together the curve is nearly even. With shortcuts alone it is fairly even too, but its level is hundreds of times higher: each branch is as large as the signal that enters it, so the signal's variance about doubles in every block. Compare it with the plain network without normalization in section 6, whose gradients were tiny. There, with He weights, the shortcuts do cure a vanished gradient.
+# With normalization and shortcuts together the curve is nearly even. With shortcuts alone it is fairly even too, but its level is hundreds of times higher: each branch is of the order of the signal that enters it, so the signal grows in every block. Compare it with the plain network without normalization in section 6, whose gradients were tiny. There, with He weights, the shortcuts do cure a vanished gradient.
 #
 # Is this chance, or special to this depth? Five depths and three draws each:
 
@@ -337,10 +337,15 @@ fig, ax = plt.subplots(figsize=(9, 3.5), layout="constrained")
 plotting.plot_ratios(depths, ratios, ax)
 plt.show()
 for label, values in ratios.items():
-    print(f"{label}: at depth 56 between {values[-1].min():.2g} and {values[-1].max():.2g} over three draws")
+    print(f"{label}: at depth 56 between {values[-1].min():.2g} and {values[-1].max():.2g} over three draws;")
+    medians = np.median(values, axis=1)
+    growth = (medians[-1] / medians[0]) ** (1 / (depths[-1] - depths[0]))
+    print(
+        f"    from depth 8 to 56 the median goes from {medians[0]:.2g} to {medians[-1]:.2g}, × {growth:.2f} per layer"
+    )
 
 # %% [markdown]
-# Line: median of the three draws; band: least to greatest. In the plain network the ratio grows with every layer, exponentially. In the residual network it grows far more slowly.
+# Line: median of the three draws; band: least to greatest. In the plain network the ratio grows exponentially with depth, by nearly as much per layer as theory has it for dense ones. (At depth 8 the first norm is still the smaller one.) In the residual network it grows far more slowly.
 #
 # One caveat. All of this is measured before any training, and on one batch of small images.
 
@@ -371,7 +376,26 @@ answers = {
 show(answers, "sigmoid, Glorot uniform, depth 56")
 
 # %% [markdown]
-# Batch normalization helps the sigmoid by many orders of magnitude, but does not solve the problem: the first norm is still thousands of times smaller than the last. The shortcut does not solve it either. In this block the sigmoid stands *behind* the addition, so on both paths the gradient passes through the sigmoid of every block. Lesson 5 moves it.
+# Batch normalization helps the sigmoid by many orders of magnitude. Still the first norm is thousands of times smaller than the last. The figure shows where it is lost: in the last third, where the maps have 2 × 2 pixels. Is the slope of the sigmoid too small even with BN? Or is it the small maps, as in section 4? We measure on larger images, and compute what theory says of wide dense layers: the factor per layer is the root of (mean square of the slope) / (variance of the output), for inputs that are normal with variance 1, which is how BN leaves them (Yang et al. 2019).
+
+# %%
+for size, images in [(8, x), (32, x_large)]:
+    norms = measure(56, images, **sigmoid | {"batch_norm": True})
+    print(f"plain, sigmoid, BN, {size} × {size}: {describe_norms(norms)}")
+share = np.exp(-(z**2) / 2)
+share /= share.sum()  # of each z under the normal distribution
+for name, output, steepness in [
+    ("ReLU", np.maximum(z, 0), z > 0),
+    ("tanh", np.tanh(z), 1 - np.tanh(z) ** 2),
+    ("sigmoid", value, slope),
+]:
+    variance = share @ output**2 - (share @ output) ** 2
+    print(f"wide dense layers, {name:7}: × {np.sqrt(share @ steepness**2 / variance):.2f} per layer")
+
+# %% [markdown]
+# On 32 × 32 pixels nearly all of the loss is gone. And in wide dense layers behind BN the gradient does not shrink with any of the three: BN stretches it by a little more than the slopes take. So it is not the slope. We suspect the zeros around the image again: the outputs of a sigmoid lie around ½, and at the border zeros stand beside them. That makes a pattern which is the same for every image, and BN divides by the size of this pattern, too.
+#
+# Without BN the shortcut does not solve it, either. In this block the sigmoid stands *behind* the addition, so on both paths the gradient passes through the sigmoid of every block. Lesson 5 moves it.
 
 # %% [markdown]
 # ## 9. Two more exercises
@@ -444,7 +468,7 @@ checks.check_rescue(setting)
 #
 # - A gradient is multiplied at every layer on its way back. Sigmoids make a trend of it: the first layers get almost nothing. Bad weights under ReLU change the level of all layers.
 # - Look at the **trend** along depth and at the **level**. A ratio alone hides half of the picture.
-# - Before training, batch normalization repairs the level of ReLU networks. In a deep plain one the gradient then does **not** vanish. It grows towards the input. With sigmoids it still vanishes. (Lesson 2 measures during training.)
+# - Before training, batch normalization repairs the level of ReLU networks. In a deep plain one the gradient then does **not** vanish. It grows towards the input. With sigmoids it still falls in our network of small maps, and hardly on larger ones. (Lesson 2 measures during training.)
 # - With ReLU, He weights, shortcuts and normalization, the first norm is less than ten times the last one at every depth we tried.
 #
 # **Next:** lesson 2 trains plain and residual networks side by side and asks whether gradients explain the difference.

@@ -12,7 +12,7 @@
 # %% [markdown]
 # ## 1. What if a layer should do nothing?
 #
-# In lesson 2 the plain network of 56 layers fitted its training images worse than the one of 20 layers. Yet a solution exists that is at least as good: copy the 20 trained layers, and let the other 36 pass their input on unchanged. Training did not find it in the time it had. So it seems to be hard for a stack of layers to do *nothing*.
+# In lesson 2 the plain network of 56 layers fitted its training images worse than the one of 20 layers. Yet a solution exists that is at least as good: copy the 20 trained layers, and let the other 36 pass their input on unchanged. Training did not find it in the time it had, nor any other good solution. He et al. (2015b) take this as a hint that a stack of layers has difficulty in learning to do *nothing*. That is a conjecture. What we can measure is how far a fresh stack is from doing nothing.
 #
 # Here is a small measurement. Two 3 × 3 convolutions with a ReLU between them get an image with 16 channels of values from 0 to 1. How far is their output $F(x)$ from their input, and how far is $F(x) + x$? We draw He weights and multiply them by a factor. There is no normalization yet.
 
@@ -234,7 +234,7 @@ print("outputs that are negative before it:   ", np.flatnonzero(point + F(point)
 # %% [markdown]
 # Without the ReLU the formula holds up to rounding. With it, the rows of the outputs that were negative are 0: there the gradient stops, on the shortcut too. The exact Jacobian is $D\,(I + \partial F/\partial x)$, where $D$ is diagonal with ones and zeros. In ResNet v1 the shortcut is free of ReLUs only within a block. From block to block the gradient passes a ReLU each time. Lesson 5 measures what this costs, and builds the block (v2) without it.
 #
-# A second caveat. $I$ passes the gradient on, but the sum $I + \partial F/\partial x$ is not bounded. In section 7 a chain of 50 blocks without normalization makes the gradient fifty million times as large on its way back.
+# A second caveat. $I$ passes the gradient on, but what arrives is the sum $I + \partial F/\partial x$. Where $\partial F/\partial x$ is close to $-I$ the two cancel: with $F(x) = -x$ nothing comes back. He et al. (2016) argue that this is unlikely for all images of a batch. And the sum has no upper bound: in section 7 a chain of 50 blocks without normalization makes the gradient sixty million times as large on its way back.
 
 # %% [markdown]
 # ### Exercise 3 · Bug hunt: always up (easy, 10 minutes)
@@ -297,11 +297,11 @@ checks.check_relu_position(mended_block)
 # %%
 from dataclasses import replace
 
-seeded = replace(blocks.ARTICLE, seed=0)  # the same kernels in both blocks
+seeded = replace(blocks.ARTICLE, seed=0)
 residual_output = blocks.residual_block(inputs, 16, style=seeded, name="residual")
 highway_output = blocks.highway_block(inputs, 16, style=seeded, name="highway")
 pair = keras.Model(inputs, [residual_output, highway_output])
-for part in ("conv1", "conv2"):
+for part in ("conv1", "conv2"):  # the same kernels in both blocks
     pair.get_layer(f"highway_{part}").set_weights(pair.get_layer(f"residual_{part}").get_weights())
 gate = pair.get_layer("highway_gate")
 gate.set_weights([np.zeros(weight.shape) for weight in gate.weights])  # sigmoid(0) = 1/2
@@ -378,11 +378,11 @@ show_chains({label: {"shortcut": a, "branch": b} for label, (a, b) in mixes.item
 checks.check_prediction("half_shortcut", prediction_half)
 
 # %% [markdown]
-# In the left panel all three curves lie on 1: everything is carried. Now read the middle one, from right to left for the gradient. What the shortcuts alone pass on (triangles) falls to $10^{-15}$, as the formula says. The whole gradient does not fall: it *grows*, to about a thousand, much as in the plain network with BN of lesson 1. BN is the reason. It divides by the size of its input, and this makes up for the halving: the smaller the signal, the steeper the branch. And as in lesson 1 it removes the mean that comes with ReLU and stretches the rest, which adds about 15 % in each block. With its shortcuts halved, the chain behaves much like a plain network. Its gradient comes back through the branches.
+# In the left panel all three curves lie on 1: everything is carried. Now read the middle one, from right to left for the gradient. What the shortcuts alone pass on (triangles) falls to $10^{-15}$, as the formula says. The whole gradient does not fall: it *grows*, to about a thousand. BN is the reason. It divides by the size of its input, and this makes up for the halving: the smaller the signal, the steeper the branch. And as in lesson 1 it removes the mean that comes with ReLU and stretches the rest, which adds about 15 % in each block. The plain chain, $F(x)$ alone, would give about 16,000, or 21 % in each block (`propagation.chain_signals(shortcut=0)`). So with its shortcuts halved the chain comes close to a plain one. Most of its gradient comes back through the branches.
 #
-# In the right panel, with the whole $x$, the gradient grows by a factor of about ten over 50 blocks. Its direct part stays 1. The signal grows too: each block adds its branch of size 1, so the mean square grows by one in each block, and its size as √(number of blocks).
+# In the right panel, with the whole $x$, the gradient grows to 13 over 50 blocks. Its direct part stays 1. So here, too, most of the gradient has passed through branches. The signal grows too: each block adds its branch of size 1, so the mean square grows by one in each block, and its size as √(number of blocks).
 #
-# How do such networks train? He et al. (2016, table 1), ResNet-110 on CIFAR-10, error on the test images; "fails" means more than 20 %:
+# How do deep networks with such shortcuts train? Those of the next table are not our chain: they are convolutional, and have the block of v1 with its ReLU after each addition. He et al. (2016, table 1), ResNet-110 on CIFAR-10, error on the test images; "fails" means more than 20 %:
 #
 # | shortcut | branch | error |
 # |---|---|---|
@@ -393,7 +393,7 @@ checks.check_prediction("half_shortcut", prediction_half)
 # | 1 × 1 convolution in every block | $F$ | 12.22 % |
 # | $x$ with dropout, half of it | $F$ | fails |
 #
-# The paper's reading: the direct part vanishes, the gradient is forced through the weight layers, and optimization becomes difficult. Our measurement says how large the gradient is that comes this way. In our fresh chain with BN, with shortcuts halved, it does not vanish, it grows.
+# The paper's reading: the direct part vanishes, the gradient is forced through the weight layers, and optimization becomes difficult. Our measurement says how large the gradient is that comes this way. In our fresh chain with BN, with shortcuts halved, it does not vanish, it grows. So the size of the gradient at the start does not explain why such networks train badly. We did not test other reasons.
 
 # %% [markdown]
 # ### Explore
@@ -451,7 +451,8 @@ checks.check_passed_on(passed_on)
 # - A residual block computes a change to its input. If its branch is zero, it returns its input. In v1 the input must have no negative values for this, which the ReLU before the block sees to.
 # - Where shapes differ, the shortcut pads or projects. Which of the two makes little difference. Elsewhere the shortcut is the identity.
 # - $I + \partial F/\partial x$ is exact for an identity shortcut with nothing after the addition. In v1 a ReLU stands there, and sets the rows of the negative sums to zero.
-# - In ResNet-110 on CIFAR-10 the unchanged shortcut had the lowest error of those He et al. (2016) tried. Scaled by 0.5, its part of the gradient falls to 10⁻¹⁵ over 50 blocks. With BN the whole gradient of our chain then does not vanish, it grows, much as in a plain network.
+# - In ResNet-110 on CIFAR-10 the unchanged shortcut had the lowest error of those He et al. (2016) tried.
+# - In our chain of 50 blocks, shortcuts scaled by 0.5 pass on 10⁻¹⁵ of the gradient. With BN the whole gradient does not vanish then. It grows, nearly as in a plain chain.
 #
 # **Next:** lesson 4 stacks these blocks into ResNet v1 and counts every parameter and multiplication.
 #
