@@ -12,7 +12,7 @@
 #
 # In 2015 an ensemble of networks, up to 152 layers deep, won the ImageNet competition. Shortly before, the best networks had 16 to 30 layers, and deeper plain ones came out worse. The change that made it possible is small: let the input of every few layers skip past them, and add it to what they compute. Networks built like this are called *residual networks*, ResNets.
 #
-# The usual explanation is that the shortcut cures *vanishing gradients*. The authors' first paper did not claim this: with batch normalization, which they used, the gradients do not vanish even without shortcuts. In this course you build the networks, measure them yourself, and find out which explanations hold.
+# The usual explanation is that the shortcut cures *vanishing gradients*. The authors' first paper did not claim this. Their networks have batch normalization, and they found gradients of healthy size in the plain ones, too. In this course you build the networks, measure them yourself, and find out which explanations hold.
 #
 # The course grew out of a popular article that builds the ResNet v1 and v2 of the Keras examples for the CIFAR-10 images. We follow it, and correct what turns out to be wrong.
 

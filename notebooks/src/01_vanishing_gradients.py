@@ -469,7 +469,7 @@ checks.check_rescue(setting)
 # - A gradient is multiplied at every layer on its way back. Sigmoids make a trend of it: the first layers get almost nothing. Bad weights under ReLU change the level of all layers.
 # - Look at the **trend** along depth and at the **level**. A ratio alone hides half of the picture.
 # - Before training, batch normalization repairs the level of ReLU networks. In a deep plain one the gradient then does **not** vanish. It grows towards the input. With sigmoids it still falls in our network of small maps, and hardly on larger ones. (Lesson 2 measures during training.)
-# - With ReLU, He weights, shortcuts and normalization, the first norm is less than ten times the last one at every depth we tried.
+# - In ResNet v1, with ReLU, He weights and normalization, the first norm is less than ten times the last one at every depth we tried. (Lesson 5 has residual networks where it is not.)
 #
 # **Next:** lesson 2 trains plain and residual networks side by side and asks whether gradients explain the difference.
 #

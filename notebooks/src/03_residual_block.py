@@ -393,7 +393,7 @@ checks.check_prediction("half_shortcut", prediction_half)
 # | 1 × 1 convolution in every block | $F$ | 12.22 % |
 # | $x$ with dropout, half of it | $F$ | fails |
 #
-# The paper's reading: the direct part vanishes, the gradient is forced through the weight layers, and optimization becomes difficult. Our measurement says how large the gradient is that comes this way. In our fresh chain with BN, with shortcuts halved, it does not vanish, it grows. So the size of the gradient at the start does not explain why such networks train badly. We did not test other reasons.
+# The paper's reading: the direct part vanishes, the gradient is forced through the weight layers, and optimization becomes difficult. Our measurement says how large the gradient is that comes this way. In our fresh chain with BN, with shortcuts halved, it does not vanish. It grows, nearly as in a plain chain. Whether that makes training hard, we did not test, and we did not measure the networks of the table.
 
 # %% [markdown]
 # ### Explore

@@ -433,7 +433,7 @@ for label, row in rows.items():
 #
 # - Without any one of most blocks, a trained ResNet keeps most of its accuracy; a plain network loses most of it. On the digits the early blocks matter most. On CIFAR-10 after ten epochs it is mostly a block of the last stage, in the one network trained for 164 epochs one of stage 1. Several at once can be too many.
 # - Most paths go through about half of the branches. In our ResNet-56 nearly all of the sum of gradient norms comes along shorter ones.
-# - With batch normalization, branch $l$ starts with a share of about $1/(l+1)$; without, a factor keeps the growth in check, with equal shares.
+# - In our chain of dense blocks with batch normalization, branch $l$ starts with a share of about $1/(l+1)$. Without it, a factor keeps the growth in check, with equal shares.
 # - With batch normalization the gradients of 50 plain layers are noise; without it their agreement falls much more slowly with depth. Shortcuts with small branches hold against it.
 # - A loss surface is a picture of where training ended, and depends on how normalization is treated.
 #

@@ -212,7 +212,7 @@ def check_l2_factor(answer, *, cases=(1e-4, 5e-4, 2e-2, 1.0)):
             mistakes=[
                 (
                     lambda decay: decay,
-                    "the decay would be twice as strong, as in the article.",
+                    "the gradient would get twice the decay, as in the article.",
                     "The gradient of factor · w² is 2 · factor · w.",
                 ),
                 (

@@ -194,7 +194,7 @@ WRONG = {
         (lambda epoch, reductions: "0.001", "not a number"),
     ],
     checks.check_l2_factor: [
-        (lambda decay: decay, "twice as strong"),
+        (lambda decay: decay, "twice the decay"),
         (lambda decay: 2 * decay, "four times as strong"),
         (lambda decay: decay**2, "squared"),
         (math.sqrt, "the root"),
