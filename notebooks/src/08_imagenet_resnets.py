@@ -303,13 +303,15 @@ widgets.explore_stages()
 # %%
 from resnet_edu import plotting
 
-fig, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 compared = {
     "ResNet-50": imagenet.count_costs((3, 4, 6, 3), bottleneck=True),
     "13-1-1-1": imagenet.count_costs((13, 1, 1, 1), bottleneck=True),
     "1-1-1-13": imagenet.count_costs((1, 1, 1, 13), bottleneck=True),
     "ResNet-34": imagenet.count_costs((3, 4, 6, 3), bottleneck=False),
 }
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 for ax, kind, unit, what in [
     (axes[0], "parameters", 1e6, "million parameters"),
     (axes[1], "multiply_adds", 1e9, "billion multiply-adds"),
