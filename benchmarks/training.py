@@ -29,8 +29,6 @@ CONTESTANTS = {
     "ours, recipe paper, bfloat16, on JAX": ("paper mixed_bfloat16", "jax"),
     "PyTorch, the paper's network and recipe": ("torch", "torch"),
 }
-# Otherwise the first one would take most of a GPU's memory.
-SHARED_GPU = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
 
 
 def make_images():
@@ -172,13 +170,16 @@ def main():
     if arguments.serve:
         serve(arguments.serve, arguments.depth)
         return
+    from resnet_edu import backend
+
+    backend.share_device()
     processes = {}
     for label, (kind, engine) in CONTESTANTS.items():
         if importlib.util.find_spec(engine) is None:
             continue
         process = subprocess.Popen(
             [sys.executable, __file__, "--serve", kind, "--depth", str(arguments.depth)],
-            env=os.environ | SHARED_GPU | {"KERAS_BACKEND": engine if engine != "torch" else "tensorflow"},
+            env=os.environ | {"KERAS_BACKEND": engine if engine != "torch" else "tensorflow"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

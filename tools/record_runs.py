@@ -18,7 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +41,7 @@ TEN_EPOCHS = recipes.shorten_recipe(QUICK, 10)
 CAREFUL, AS_THE_PAPER, ONE_EPOCH = (
     recipes.WarmUp(rate=0.001, error=error, from_depth=56) for error in (0.5, 0.8, 1.0)
 )
-STEPS_AT_ONCE = 100  # on a CPU: nobody waits for a stop here, and each call costs about a millisecond
+STEPS_AT_ONCE = 100  # on a CPU: nobody waits for a stop here, and each call costs a few milliseconds
 LESION_IMAGES = 2000  # of the test images, at most
 SURFACE_IMAGES = 360  # of the training images
 
@@ -232,12 +232,9 @@ def start_all(work, indices, at_once, until=math.inf):
 
     After the moment `until`, by `time.time()`, none is begun.
     """
-    waiting = iter(indices)
+    waiting = takewhile(lambda _: time.time() < until, indices)
     if at_once == 1:
-        for index in waiting:
-            if time.time() >= until:
-                return
-            yield index, functools.partial(work, index)
+        yield from ((index, functools.partial(work, index)) for index in waiting)
         return
     # A process each, that ends with its training: none takes over another one's memory.
     spawn = multiprocessing.get_context("spawn")
@@ -245,7 +242,7 @@ def start_all(work, indices, at_once, until=math.inf):
         # Never more than run at once: what waits in the pool would still begin after an error or Ctrl-C.
         running = {}
         while True:
-            free = at_once - len(running) if time.time() < until else 0
+            free = at_once - len(running)
             running |= {pool.submit(work, index): index for index in islice(waiting, free)}
             if not running:
                 return
@@ -312,10 +309,9 @@ def main():
     if arguments.at_once < 1 or not arguments.minutes > 0:
         parser.error("--at-once must be at least 1, --minutes more than 0")
     until = time.time() + 60 * arguments.minutes
-    if arguments.at_once > 1:  # for the processes to come
-        # Each would take most of a GPU's memory.
-        os.environ |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
-        # JAX compiles a network once, and not again for each seed and after each interruption.
+    if arguments.at_once > 1:
+        backend.share_device()
+        # In the processes to come JAX compiles a network once, not again for each seed and each interruption.
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path("trainings", "jax_cache").absolute()))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     try:

@@ -120,6 +120,11 @@ def make_deterministic():
         _add_xla_flag("--xla_gpu_deterministic_ops=true")  # counts until the first computation
 
 
+def share_device():
+    """Leave memory of a GPU to other processes: in those to come, and in this one before it uses a device."""
+    os.environ |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+
+
 def training_steps(make_model, make_optimizer, **options):
     """Return the compiled steps of a network on this backend: a `steps.Steps`, which see for the options."""
     return steps_class()(make_model, make_optimizer, **options)
