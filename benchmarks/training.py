@@ -2,11 +2,13 @@
 
 Each contestant is a process of its own that trains a ResNet on 32×32×3 images when it is told to. They take
 turns, so that whatever else the machine does hits all alike. PyTorch is not among the course's packages: without
-it, its row is left out. On a machine with a GPU all contestants use it.
+it, its row is left out. On a machine with a GPU all contestants use it, and others compete: what makes JAX fast
+there, step by step.
 
-    python benchmarks/training.py [--rounds 5] [--seconds 4] [--depth 20]
+    python benchmarks/training.py [--rounds 5] [--seconds 4] [--depths 20 56 110]
 
-The report of depth 20 is training.md, those of other depths have it in their name: training_56.md.
+The report of depth 20 is training.md, on a GPU training_gpu.md; those of other depths have it in their name:
+training_gpu_56.md.
 """
 
 import argparse
@@ -20,15 +22,26 @@ import time
 import numpy as np
 
 IMAGES = 50_000  # an epoch of CIFAR-10, with what comes once an epoch
+# What a contestant is: who makes it, the backend, and what it does other than the course.
 CONTESTANTS = {
-    "article, as published": ("published", "tensorflow"),
-    "ours, recipe article": ("article", "tensorflow"),
-    "ours, recipe paper": ("paper", "tensorflow"),
-    "ours, recipe paper, bfloat16": ("paper mixed_bfloat16", "tensorflow"),
-    "ours, recipe paper, on JAX": ("paper", "jax"),
-    "ours, recipe paper, bfloat16, on JAX": ("paper mixed_bfloat16", "jax"),
-    "PyTorch, the paper's network and recipe": ("torch", "torch"),
+    "article, as published": "published tensorflow",
+    "ours, recipe article": "article tensorflow",
+    "ours, recipe paper": "paper tensorflow",
+    "ours, recipe paper, bfloat16": "paper tensorflow bfloat16",
+    "ours, recipe paper, on JAX": "paper jax",
+    "ours, recipe paper, bfloat16, on JAX": "paper jax bfloat16",
+    "PyTorch, the paper's network and recipe": "torch torch",
 }
+ON_A_GPU = {
+    "PyTorch, the paper's network and recipe": "torch torch",
+    "PyTorch, the same, bfloat16": "torch torch bfloat16",
+    "JAX, each step a call, Keras' batch normalization": "paper jax step keras_normalization xla_default",
+    "JAX, an epoch as one program, Keras' batch normalization": "paper jax keras_normalization xla_default",
+    "JAX, an epoch as one program": "paper jax xla_default",
+    "ours: JAX, an epoch as one CUDA graph": "paper jax",
+    "ours, bfloat16": "paper jax bfloat16",
+}
+SHORT = ("PyTorch, the paper's network and recipe", "PyTorch, the same, bfloat16", "ours, bfloat16")
 
 
 def make_images():
@@ -39,12 +52,21 @@ def make_images():
     return (x, y), (x[:100], y[:100])
 
 
-def make_ours(depth, recipe, precision="float32"):
-    from resnet_edu import plans, recipes
+def make_ours(depth, recipe, engine, *words):
+    import keras
+
+    from resnet_edu import blocks, plans, recipes
     from resnet_edu.recipe_training import RecipeTraining
 
+    if "keras_normalization" in words:
+        blocks.BatchNormalization = keras.layers.BatchNormalization
+    if "xla_default" in words:
+        from resnet_edu.backend import jax_steps
+
+        jax_steps.GPU_OPTIONS = None
+    precision = "mixed_bfloat16" if "bfloat16" in words else "float32"
     plan = plans.Plan("resnet_v1", depth, recipes.RECIPES[recipe], precision=precision)
-    training = RecipeTraining(plan, make_images())
+    training = RecipeTraining(plan, make_images(), steps_at_once=steps_at_once(words))
 
     def train(seconds):
         start, done = time.perf_counter(), {}
@@ -57,6 +79,14 @@ def make_ours(depth, recipe, precision="float32"):
         return sum(done.values()) * plan.recipe.batch_size
 
     return train
+
+
+def steps_at_once(words):
+    from resnet_edu import backend
+
+    if "step" in words:
+        return 1
+    return sys.maxsize if backend.on_accelerator() else None
 
 
 def make_published(depth):
@@ -85,7 +115,7 @@ def make_published(depth):
     return train
 
 
-def make_torch(depth):
+def make_torch(depth, *words):
     """The paper's network and recipe in plain PyTorch, channels last, crops and flips on the device."""
     import torch
     from torch import nn
@@ -105,6 +135,7 @@ def make_torch(depth):
             return functional.relu(branch + functional.pad(x, (0, 0, 0, 0, 0, self.new)))
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.backends.cudnn.benchmark = True
     blocks = (depth - 2) // 6
     plan = [(16, 16, 1)] * blocks
     for before, filters in [(16, 32), (32, 64)]:
@@ -128,7 +159,9 @@ def make_torch(depth):
         flipped = torch.where(torch.rand(128, 1, device=device) < 0.5, shifts[1].flip(1), shifts[1])
         batch = torch.arange(128, device=device)[:, None, None]
         images = images[batch, :, shifts[0][:, :, None], flipped[:, None, :]].permute(0, 3, 1, 2)
-        loss = functional.cross_entropy(model(images.contiguous(memory_format=torch.channels_last)), y[rows])
+        with torch.autocast(device, torch.bfloat16, enabled="bfloat16" in words):
+            logits = model(images.contiguous(memory_format=torch.channels_last))
+        loss = functional.cross_entropy(logits.float(), y[rows])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -146,11 +179,15 @@ def make_torch(depth):
     return train
 
 
-def serve(kind, depth):
+def serve(what, depth):
     """For each line of the standard input, a number of seconds, train so long and answer with images a second."""
-    name, *words = kind.split()
-    makers = {"published": make_published, "torch": make_torch}
-    train = makers[name](depth) if name in makers else make_ours(depth, name, *words)
+    maker, engine, *words = what.split()
+    if maker == "published":
+        train = make_published(depth)
+    elif maker == "torch":
+        train = make_torch(depth, *words)
+    else:
+        train = make_ours(depth, maker, engine, *words)
     for _ in range(2):  # the first may end when it has compiled
         train(1)
     print("ready", flush=True)
@@ -160,47 +197,55 @@ def serve(kind, depth):
         print(images / (time.perf_counter() - start), flush=True)
 
 
+def start(what, depth):
+    engine = what.split()[1]
+    return subprocess.Popen(
+        [sys.executable, __file__, "--serve", what, "--depths", str(depth)],
+        env=os.environ | {"KERAS_BACKEND": engine if engine != "torch" else "tensorflow"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4)
-    parser.add_argument("--depth", type=int, default=20, help="6n+2; 20 by default")
+    parser.add_argument("--depths", type=int, nargs="+", default=[20], help="6n+2; 20 by default")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
-        serve(arguments.serve, arguments.depth)
+        serve(arguments.serve, *arguments.depths)
         return
     from resnet_edu import backend
 
     backend.share_device()
-    processes = {}
-    for label, (kind, engine) in CONTESTANTS.items():
-        if importlib.util.find_spec(engine) is None:
-            continue
-        process = subprocess.Popen(
-            [sys.executable, __file__, "--serve", kind, "--depth", str(arguments.depth)],
-            env=os.environ | {"KERAS_BACKEND": engine if engine != "torch" else "tensorflow"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+    on_gpu = backend.on_accelerator()
+    processes = {
+        (depth, label): start(what, depth)
+        for depth in arguments.depths
+        for label, what in (ON_A_GPU if on_gpu else CONTESTANTS).items()
+        if importlib.util.find_spec(what.split()[1]) and (not on_gpu or depth == 20 or label in SHORT)
+    }
+    for (depth, label), process in list(processes.items()):
         if process.stdout.readline() != "ready\n":
-            print(f"{label}: does not run here", file=sys.stderr)
-            continue
-        processes[label] = process
-    speeds = {label: [] for label in processes}
+            print(f"{label}, depth {depth}: does not run here", file=sys.stderr)
+            del processes[depth, label]
+    speeds = {key: [] for key in processes}
     for _ in range(arguments.rounds):
-        for label, process in processes.items():
+        for key, process in processes.items():
             print(arguments.seconds, file=process.stdin, flush=True)
-            speeds[label].append(float(process.stdout.readline()))
+            speeds[key].append(float(process.stdout.readline()))
     for process in processes.values():
         process.stdin.close()
         process.wait()
-    write(speeds, arguments.depth)
+    for depth in arguments.depths:
+        write({label: values for (of, label), values in speeds.items() if of == depth}, depth, on_gpu)
 
 
-def write(speeds, depth):
+def write(speeds, depth, on_gpu):
     from report import write_report
 
     medians = {label: statistics.median(values) for label, values in speeds.items()}
@@ -215,15 +260,20 @@ def write(speeds, depth):
         ]
         for label, median in medians.items()
     ]
+    note = "Images per second of whole training steps, augmentation included. The contestants took turns. "
+    if on_gpu:
+        note += "All train the paper's network by the paper's recipe, on batches of 128; in float32, convolutions "
+        note += "round their factors as the library does by itself (TF32)."
+    else:
+        note += "The article's network has projection shortcuts and biases, and is trained on batches of 32; the "
+        note += "paper's has neither, on batches of 128."
     write_report(
         "training",
         f"Training ResNet-{depth}",
         ["training", "images/s, median", "least to greatest", "seconds an epoch of 50,000", "ratio to the first"],
         rows,
-        note="Images per second of whole training steps, augmentation included. The contestants took turns. The "
-        "article's network has projection shortcuts and biases, and is trained on batches of 32; the paper's has "
-        "neither, on batches of 128.",
-        suffix="" if depth == 20 else f"_{depth}",
+        note=note,
+        suffix=("_gpu" if on_gpu else "") + ("" if depth == 20 else f"_{depth}"),
     )
 
 

@@ -219,6 +219,7 @@ class RecipeTraining:
                 plain=plain,
                 devices=self.devices,
                 accelerated=accelerated,
+                whole_epochs=not self._adapts and self._steps_at_once >= self.steps_per_epoch,
             )
         finally:
             keras.config.set_dtype_policy(before)

@@ -12,7 +12,8 @@ class Steps:
     `make_model()` and `make_optimizer()` build them; `prepare(images, shifts, flips)` makes a batch of stored
     images into the network's input, inside the compiled step, `plain(images)` does so for a prediction. With
     several `devices` (names) each computes its share of a batch, batch normalization counts the whole batch, and
-    the result is that of one device. `accelerated` compiles as pays on a GPU.
+    the result is that of one device. `accelerated` compiles as pays on a GPU. With `whole_epochs` each call of
+    `train` makes all steps of an epoch.
     """
 
     _ready = None  # the shape of the epoch for which the training is compiled

@@ -10,9 +10,12 @@ from resnet_edu.backend.steps import Steps
 
 
 class TensorFlowSteps(Steps):
-    """The steps in a `tf.function`. `accelerated` compiles it with XLA; on a CPU TensorFlow's own are faster."""
+    """The steps in a `tf.function`. `accelerated` compiles it with XLA; on a CPU TensorFlow's own are faster.
 
-    def __init__(self, make_model, make_optimizer, *, prepare, plain, devices, accelerated):
+    It is one program for any number of steps in a call, whole epochs or not.
+    """
+
+    def __init__(self, make_model, make_optimizer, *, prepare, plain, devices, accelerated, whole_epochs=False):
         self._strategy = tf.distribute.MirroredStrategy(devices) if len(devices) > 1 else None
         with self._scope():
             self.model, self.optimizer = make_model(), make_optimizer()
