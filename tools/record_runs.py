@@ -163,7 +163,7 @@ EXPERIMENTS = {
     # 25 MB.
     "cifar10_paper": Experiment(
         "the paper's networks on CIFAR-10 by the paper's recipe, in bfloat16: all 50,000 training images, and one "
-        "test; several trainings shared the GPU, so the seconds say little: benchmarks/training_gpu.md has the speed",
+        "test; several trainings shared the GPU, whose speed is in benchmarks/training_gpu.md",
         [
             plans.Plan(model, depth, PAPER, seed=seed, precision="mixed_bfloat16")
             for seed in range(3)

@@ -9,7 +9,6 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from resnet_edu.backend.steps import Steps
 
-
 # The steps of a small network are hundreds of short kernels, which a CPU cannot start as fast as a GPU ends them.
 # In a CUDA graph they start each other. XLA leaves convolutions out of it by default.
 GPU_OPTIONS = {"xla_gpu_enable_command_buffer": "FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,CUDNN,CONDITIONAL,CONVOLUTION"}
