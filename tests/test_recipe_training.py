@@ -382,6 +382,48 @@ def test_normalization_in_training_is_keras_own(few):
     assert gradients[0] == pytest.approx(gradients[1], abs=1e-3)
 
 
+def test_normalization_is_exact_far_from_zero():
+    """Against NumPy in double precision, the gradients by finite differences: the squares must not cancel."""
+    rng = np.random.default_rng(0)
+    x = (1000 + rng.normal(size=(4, 3, 3, 2)) * [0.5, 2]).astype("float32")
+    weights, scale, offset = rng.normal(size=x.shape), np.array([1.5, -2.0]), np.array([0.3, 1.0])
+
+    def normalize(x, scale, offset):
+        mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
+        return (x - mean) / np.sqrt(variance + 1e-3) * scale + offset, mean, variance
+
+    arguments = {"x": x, "scale": scale.astype("float32"), "offset": offset.astype("float32")}
+    arguments = {name: keras.ops.convert_to_tensor(value) for name, value in arguments.items()}
+    wide = {"x": x.astype("float64"), "scale": scale, "offset": offset}
+    for ours, theirs in zip(backend.normalize_batch(**arguments, epsilon=1e-3), normalize(**wide), strict=True):
+        assert keras.ops.convert_to_numpy(ours) == pytest.approx(theirs, rel=1e-3, abs=1e-3)
+
+    def loss(arrays):
+        return keras.ops.sum(backend.normalize_batch(**arrays, epsilon=1e-3)[0] * weights.astype("float32"))
+
+    found = backend.gradients(loss, arguments)
+    for name, value in wide.items():
+        for position in np.ndindex(value.shape) if name != "x" else [(0, 0, 0, 0), (3, 2, 1, 1)]:
+            ends = []
+            for step in (-1e-4, 1e-4):
+                moved = wide | {name: value.copy()}
+                moved[name][position] += step
+                ends.append((normalize(**moved)[0] * weights).sum())
+            expected = (ends[1] - ends[0]) / 2e-4
+            assert float(found[name][position]) == pytest.approx(expected, rel=2e-3, abs=2e-3)
+
+
+def test_a_whole_epoch_in_one_program_is_the_same_training(few):
+    steps = len(few[0][0]) // RECIPE.batch_size
+    one_by_one, at_once = (
+        list(RecipeTraining(plan(), few, accelerated=True, steps_at_once=count).epochs())
+        for count in (1, 2 * steps)
+    )
+    for mine, theirs in zip(one_by_one, at_once, strict=True):
+        assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-3)
+        assert mine["accuracy"] == pytest.approx(theirs["accuracy"], abs=0.02)
+
+
 def test_gradient_norms_are_measured_and_kept(few, tmp_path):
     longer = plan(replace(RECIPE, length=4))
     training = RecipeTraining(longer, few, folder=tmp_path, measure_norms=True)

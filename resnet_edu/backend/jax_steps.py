@@ -9,10 +9,6 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from resnet_edu.backend.steps import Steps
 
-# The steps of a small network are hundreds of short kernels, which a CPU cannot start as fast as a GPU ends them.
-# In a CUDA graph they start each other. XLA leaves convolutions out of it by default.
-GPU_OPTIONS = {"xla_gpu_enable_command_buffer": "FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,CUDNN,CONDITIONAL,CONVOLUTION"}
-
 
 class JaxSteps(Steps):
     """The steps as pure functions.
@@ -53,8 +49,7 @@ class JaxSteps(Steps):
         self._seen = self._put(np.zeros((len(arrays[0]), 3), "float32"))
 
     def _compile(self):
-        options = GPU_OPTIONS if self._mesh.devices.flat[0].platform == "gpu" else None
-        self._compiled = self._train.lower(*self._arguments(0, 1)).compile(options)
+        self._compiled = self._train.lower(*self._arguments(0, 1)).compile()
 
     def _arguments(self, first, count):
         # A loop whose length the program knows need not ask for its end after each step.
