@@ -11,7 +11,7 @@ import pytest
 import record_runs
 
 from resnet_edu import __main__ as command_line
-from resnet_edu import plans, published, recipes, runs, train_command
+from resnet_edu import plans, published, recipes, runs, train_command, trained
 from resnet_edu.checkpoints import TrainingError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -188,6 +188,37 @@ def test_the_full_training_is_as_good_as_the_published_one():
     norms = {epoch: np.array(values) for epoch, values in row["norms"].items()}
     assert all(((values > 0.1) & (values < 1.5)).all() for values in norms.values())
     assert (norms["164"] / norms["50"] > 2).all() and row["loss"][163] < row["loss"][49] / 10
+
+
+def test_two_trainings_of_one_seed_end_apart_by_what_is_rounded():
+    # The text of lesson 6.
+    (cpu,) = runs.select_rows(runs.load_run("cifar10_full"), model="resnet_v1", depth=20)
+    (gpu,) = runs.select_rows(runs.load_run("cifar10_paper"), model="resnet_v1", depth=20, seed=0)
+    assert plans.Plan.from_dict(cpu) == plans.Plan.from_dict(gpu)
+    assert abs(cpu["test_accuracy"] - gpu["test_accuracy"]) == pytest.approx(0.0014, abs=1e-4)
+    assert 120 < sum(gpu["seconds"]) < 240
+
+
+def test_degradation_at_the_paper_s_length_without_a_vanishing_gradient():
+    # The text of lesson 2, section 7.
+    rows = [*runs.load_run("cifar10_paper")["rows"], *runs.load_run("cifar10_paper_56")["rows"]]
+    rows = {(row["model"], row["depth"]): row for row in rows if row["seed"] == 0}
+    order = [("plain_net", 56), ("plain_net", 20), ("resnet_v1", 20), ("resnet_v1", 56)]
+    errors = [1 - rows[network]["accuracy"][125] for network in order]
+    assert errors == sorted(errors, reverse=True) and errors[0] > 3 * errors[1] and errors[2] > 2 * errors[3]
+    ends = {network: list(row["norms"].values())[-1] for network, row in rows.items()}
+    start = rows["plain_net", 56]["norms"]["0"]
+    assert start[0] / start[-1] > 300 and 0.8 < ends["plain_net", 56][0] / ends["plain_net", 56][-1] < 1.25
+    assert min(ends["plain_net", 56]) > 5 * min(ends["resnet_v1", 56])
+    # Three test errors are near the paper's; ResNet-56, thrown by its first steps, is not.
+    tested = {network: 100 * row["test_accuracy"] for network, row in rows.items()}
+    away = {network: tested[network] - published.PAPER[network] for network in order}
+    assert all(abs(away[network]) < 1.5 for network in order[:3]) and -2.5 < away["resnet_v1", 56] < -1.5
+    assert rows["resnet_v1", 56]["accuracy"][0] < 0.12
+    for run, depth, dead in [("cifar10_full", 20, 0), ("cifar10_paper_56", 56, 9)]:
+        model = trained.load_trained(run, model="resnet_v1", depth=depth).model
+        gamma, beta, *_ = model.get_layer("stem_bn").get_weights()
+        assert (-beta / np.abs(gamma) > 2.5).sum() == dead
 
 
 def test_the_article_s_figure_can_be_had_and_the_test_images_chose_it():
