@@ -42,8 +42,8 @@ ON_A_GPU = {
     "ours, bfloat16": "paper jax bfloat16",
 }
 SHORT = ("PyTorch, the paper's network and recipe", "PyTorch, the same, bfloat16", "ours, bfloat16")
-# XLA leaves convolutions out of CUDA graphs. On an H200 cuDNN failed with them (status 5003) where the choice of its
-# algorithms came from the cache of another process.
+# XLA leaves convolutions out of CUDA graphs. On an H200 cuDNN failed with them (status 5003) where the choice of
+# its algorithms came from the cache of another process.
 GRAPHS = "--xla_gpu_enable_command_buffer=+CONVOLUTION"
 # Seconds an epoch by the traffic of the GPU's memory alone, on an H100: 15 passes over each convolution's output.
 LIMITS = {20: 0.094, 56: 0.266, 110: 0.524}

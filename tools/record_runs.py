@@ -187,8 +187,8 @@ EXPERIMENTS = {
     ),
     # The usual rate throws the weights of ResNet-56 in its first steps, see cifar10_paper_56.
     "cifar10_paper_warm": Experiment(
-        "the networks of depth 56 on CIFAR-10 by the paper's recipe, in bfloat16, with the start that the paper gives "
-        "its network of 110 layers; several trainings shared the GPU, whose speed is in benchmarks/training_gpu.md",
+        "the networks of depth 56 on CIFAR-10 by the paper's recipe, in bfloat16, with the start that the paper "
+        "has for 110 layers; several trainings shared the GPU, whose speed is in benchmarks/training_gpu.md",
         [
             plans.Plan(model, 56, replace(PAPER, warm_up=AS_FOR_110), seed=seed, precision="mixed_bfloat16")
             for seed in range(3)

@@ -503,6 +503,8 @@ test = row["test_accuracy"]
 print(f"test accuracy {test:.4f} ± {(test * (1 - test) / 10_000) ** 0.5:.4f}, the paper's 0.9125")
 print(f"{np.median(row['seconds']):.0f} s an epoch in the median")
 print(runs.describe_run(full))
+
+# %%
 on_gpu = runs.load_run("cifar10_paper")
 (again,) = runs.select_rows(on_gpu, model="resnet_v1", depth=20, seed=0)
 print(f"the same on a GPU: {again['test_accuracy']:.4f}, {sum(again['seconds']):.0f} s beside two other trainings")
