@@ -16,7 +16,7 @@ _OVER = (0, 1, 2)  # batch, height, width
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
 def normalize_batch(x, scale, offset, epsilon):
-    """Return what `backend.normalize_batch` does."""
+    """Return what `backend.normalize_batch` does. It can be differentiated once, in reverse mode."""
     return _forward(x, scale, offset, epsilon)[0]
 
 
@@ -28,16 +28,16 @@ def _forward(x, scale, offset, epsilon):
     mean, variance = first + near[0, 0, 0], jnp.maximum(second - jnp.square(first), 0)
     inverse = lax.rsqrt(variance + epsilon)
     outputs = (wide - mean) * (inverse * scale) + offset
-    return (outputs.astype(x.dtype), mean, variance), (x, scale, mean, inverse)
+    return (outputs.astype(x.dtype), mean, variance), (x, scale, offset, mean, inverse)
 
 
 def _backward(epsilon, kept, cotangents):
-    x, scale, mean, inverse = kept
+    x, scale, offset, mean, inverse = kept
     slope = _widen(cotangents[0])
     normalized = (_widen(x) - mean) * inverse
     of_offset, of_scale = _two_sums(slope, slope * normalized)
     of_x = (slope - (of_offset + normalized * of_scale) / _count(x)) * (inverse * scale)
-    return of_x.astype(x.dtype), of_scale.astype(scale.dtype), of_offset.astype(scale.dtype)
+    return of_x.astype(x.dtype), of_scale.astype(scale.dtype), of_offset.astype(offset.dtype)
 
 
 normalize_batch.defvjp(_forward, _backward)
