@@ -103,6 +103,10 @@ def test_plain_56_is_behind_on_real_images_at_smaller_rates_too():
     (resnet,) = runs.select_rows(usual, model="resnet_v1", depth=56)
     assert thrown["accuracy"][-1] + 0.05 < careful["accuracy"][-1] < resnet["accuracy"][-1] - 0.2
     assert max(careful["l2"]) < 0.3
+    started = find("resnet_v1", 56, 0.1, warm_up=0.8)
+    assert started["accuracy"][-1] > resnet["accuracy"][-1] + 0.05
+    assert started["test_accuracy"] > resnet["test_accuracy"] + 0.05
+    assert max(started["l2"]) < 0.25 and max(resnet["l2"]) > 0.75
     for epoch, norms in careful["norms"].items():
         assert min(norms) > 0.03 and (epoch == "0" or 1 < norms[0] / norms[-1] < 3)
 
