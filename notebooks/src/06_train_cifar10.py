@@ -441,7 +441,7 @@ plt.show()
 # %% [markdown]
 # ## 9. Recorded runs
 #
-# The recipe `quick` trains ResNet-20 on all 50,000 images for three epochs, without shifts. At the speed that `benchmarks/training.md` has for two CPU cores this takes about four minutes. We recorded it for three seeds, the plain network of the same depth beside it, and the article's recipe cut to three epochs. If you have CIFAR-10, the curve called yours shows the first epochs of your own run; it differs in more than one thing: in network or length, in the crops, in the number of images, and in when the rate falls.
+# The recipe `quick` trains ResNet-20 on all 50,000 images for three epochs, without shifts. At the speed that `benchmarks/training.md` has for two CPU cores this takes three to four minutes. We recorded it for three seeds, the plain network of the same depth beside it, and the article's recipe cut to three epochs. If you have CIFAR-10, the curve called yours shows the first epochs of your own run; it differs in more than one thing: in network or length, in the crops, in the number of images, and in when the rate falls.
 
 # %%
 from resnet_edu import runs
@@ -511,7 +511,7 @@ print(f"the same on a GPU: {again['test_accuracy']:.4f}, {sum(again['seconds']):
 print(runs.describe_run(on_gpu))
 
 # %% [markdown]
-# The test accuracy on the CPU is 0.08 points above the paper's, that on the GPU 0.06 below it, both much less than a standard error. Two trainings prove little about the mean of many, but the published figure can be had, with the published recipe, and without a GPU: at 33 seconds an epoch, the median, it takes an hour and a half. (This one took 1.9 hours, as the machine did other things, too. On the processor of `benchmarks/training.md`, at 73 seconds an epoch, it would be more than three.) On a GPU it is three minutes beside two others, and alone, at the speed that `benchmarks/training_gpu.md` has for whole epochs as one program, less than two.
+# The test accuracy on the CPU is 0.08 points above the paper's, that on the GPU 0.06 below it, both much less than a standard error. Two trainings prove little about the mean of many, but the published figure can be had, with the published recipe, and without a GPU: at 33 seconds an epoch, the median, it takes an hour and a half. (This one took 1.9 hours, as the machine did other things, too. On the processor of `benchmarks/training.md` an epoch takes 41 seconds in bfloat16, 64 in float32.) On a GPU it is three minutes beside two others, and alone, at the speed that `benchmarks/training_gpu.md` has for whole epochs as one program, less than two.
 #
 # The two trainings drew the same images, crops and flips. But each library makes other random weights from the same seed. So they are like two seeds, and end 0.14 points apart. One pair does not give the spread. It shows that so small a difference says nothing about two networks, or two recipes.
 #
