@@ -413,6 +413,30 @@ def test_normalization_is_exact_far_from_zero():
             assert float(found[name][position]) == pytest.approx(expected, rel=2e-3, abs=2e-3)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="TensorFlow's is one kernel")
+def test_normalization_outside_of_a_program_is_compiled_once():
+    import jax  # noqa: PLC0415
+
+    compiled, x = [], keras.ops.ones((2, 3, 3, 4))
+    arrays = {"x": x, "scale": keras.ops.ones(4), "offset": keras.ops.zeros(4)}
+
+    def loss(arrays):
+        return keras.ops.sum(backend.normalize_batch(**arrays, epsilon=1e-3)[0])
+
+    backend.gradients(loss, arrays)
+
+    def listener(event, _, **options):
+        if "backend_compile" in event:
+            compiled.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(listener)
+    try:
+        backend.gradients(loss, arrays)
+    finally:
+        jax.monitoring.clear_event_listeners()
+    assert not compiled
+
+
 def test_a_whole_epoch_in_one_program_is_the_same_training(few):
     steps = len(few[0][0]) // RECIPE.batch_size
     one_by_one, at_once = (

@@ -46,11 +46,11 @@ normalize_batch.defvjp(_forward, _backward)
 def _two_sums(first, second):
     """Return both sums over all but the channels, computed in one pass."""
     zero = jnp.zeros((), first.dtype)
+    return lax.reduce((first, second), (zero, zero), _add, _OVER)
 
-    def add(left, right):
-        return left[0] + right[0], left[1] + right[1]
 
-    return lax.reduce((first, second), (zero, zero), add, _OVER)
+def _add(left, right):  # not inside: JAX would compile the sums anew for each new function
+    return left[0] + right[0], left[1] + right[1]
 
 
 def _widen(x):
