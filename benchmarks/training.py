@@ -245,7 +245,7 @@ def main():
     for process in processes.values():
         process.stdin.close()
         process.wait()
-    for depth in arguments.depths:
+    for depth in dict.fromkeys(depth for depth, _ in speeds):
         write({label: values for (of, label), values in speeds.items() if of == depth}, depth, on_gpu)
 
 
