@@ -43,9 +43,8 @@ def test_weights_give_the_recorded_figures_on_a_sample(run, model, depth, cifar1
     mean = plans.mean_image(splits[0][0])
     if "without" in network.row:
         x, y = plans.scale_images(splits[1][0][:SAMPLE], mean), splits[1][1][:SAMPLE]
-        check_lesion(
-            network, x, y, which=max
-        )  # the nearest to the whole network that was recorded on these images
+        # The nearest to the whole network that was recorded on these images.
+        check_lesion(network, x, y, which=max)
     else:
         x, y = plans.scale_images(splits[1][0], mean), splits[1][1]
         right = network.model.predict(x, verbose=0).argmax(axis=-1) == y

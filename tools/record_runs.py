@@ -41,6 +41,7 @@ TEN_EPOCHS = recipes.shorten_recipe(QUICK, 10)
 CAREFUL, AS_THE_PAPER, ONE_EPOCH = (
     recipes.WarmUp(rate=0.001, error=error, from_depth=56) for error in (0.5, 0.8, 1.0)
 )
+# The paper's own start for 110 layers, its rate included.
 AS_FOR_110 = replace(PAPER.warm_up, from_depth=56)
 STEPS_AT_ONCE = 100  # on a CPU: nobody waits for a stop here, and each call costs a few milliseconds
 WHOLE_EPOCHS = sys.maxsize  # on a GPU
@@ -185,7 +186,7 @@ EXPERIMENTS = {
         ],
         keeps=lambda plan: plan.model == "resnet_v1",
     ),
-    # The usual rate throws the weights of ResNet-56 in its first steps, see cifar10_paper_56.
+    # At the usual rate ResNet-56 learns nothing in its first epochs, see cifar10_paper_56.
     "cifar10_paper_warm": Experiment(
         "the networks of depth 56 on CIFAR-10 by the paper's recipe, in bfloat16, with the start that the paper "
         "has for 110 layers; several trainings shared the GPU, whose speed is in benchmarks/training_gpu.md",

@@ -189,8 +189,7 @@ def normalize_batch(x, scale, offset, *, epsilon):
     """Normalize each channel of `(n, h, w, c)` over the batch, then scale and shift it.
 
     `scale` and `offset` are `(c,)`. Returns the result, the mean and the variance, that of the batch, not the
-    estimate for all data. The last two are for moving averages: rely on no gradient through
-    them.
+    estimate for all data. The last two are for moving averages: rely on no gradient through them.
     """
     match keras.backend.backend():
         # One kernel each way instead of nine operations: a training step takes a third less time.
