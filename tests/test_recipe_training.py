@@ -121,6 +121,25 @@ def test_calls_of_an_accelerator_take_half_a_second(few, monkeypatch):
         assert one | {"seconds": 0} == other | {"seconds": 0}
 
 
+PROGRAMS = """
+from dataclasses import replace
+from resnet_edu import plans, recipes
+from resnet_edu.recipe_training import RecipeTraining
+recipe = recipes.shorten_recipe(replace(recipes.RECIPES["paper"], batch_size=32), 1)
+(x, y), test = plans.load_images("digits")
+plan = plans.Plan("plain_net", 8, recipe, images="digits")
+training = RecipeTraining(plan, ((x[:160], y[:160]), test), accelerated=True, steps_at_once=2)
+list(training.epochs())
+"""
+
+
+def test_calls_of_any_length_share_one_program(tmp_path):
+    """XLA writes down what it compiles: once for calls of two steps, from the first and the third, and of one."""
+    variables = os.environ | {"XLA_FLAGS": f"--xla_dump_to={tmp_path}", "JAX_ENABLE_COMPILATION_CACHE": "false"}
+    subprocess.run([sys.executable, "-c", PROGRAMS], env=variables, check=True, capture_output=True)
+    assert len(list(tmp_path.glob("*_train_several*.before_optimizations.txt"))) == 1
+
+
 DEVICES = """
 import json, sys
 from dataclasses import replace

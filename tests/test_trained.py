@@ -6,7 +6,8 @@ import pytest
 
 from resnet_edu import lesions, plans, runs, trained
 
-SAMPLE = 2000  # the test images that the lesions were recorded on
+# The test images that the lesions were recorded on. The accuracy on so few has a standard deviation of 0.006.
+SAMPLE = 2000
 
 WITH_WEIGHTS = [
     (path.stem, row["model"], row["depth"])
@@ -40,15 +41,13 @@ def test_weights_give_the_recorded_figures_on_a_sample(run, model, depth, cifar1
     network = trained.load_trained(run, model=model, depth=depth)
     # Not `network.load_images`: it scales all 60,000 images to floats, 740 MB.
     splits = plans.load_images("cifar10", cifar10)
-    mean = plans.mean_image(splits[0][0])
+    x, y = plans.scale_images(splits[1][0][:SAMPLE], plans.mean_image(splits[0][0])), splits[1][1][:SAMPLE]
     if "without" in network.row:
-        x, y = plans.scale_images(splits[1][0][:SAMPLE], mean), splits[1][1][:SAMPLE]
         # The nearest to the whole network that was recorded on these images.
         check_lesion(network, x, y, which=max)
     else:
-        x, y = plans.scale_images(splits[1][0], mean), splits[1][1]
         right = network.model.predict(x, verbose=0).argmax(axis=-1) == y
-        assert right.mean() == pytest.approx(network.row["test_accuracy"], abs=0.002)
+        assert right.mean() == pytest.approx(network.row["test_accuracy"], abs=0.01)
 
 
 def check_lesion(network, x, y, *, which):

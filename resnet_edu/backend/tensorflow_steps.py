@@ -56,8 +56,7 @@ class TensorFlowSteps(Steps):
         return self._strategy.scope() if self._strategy else contextlib.nullcontext()
 
     def _train_several(self, indices, shifts, flips, rates, first, count):
-        seen = tf.zeros((indices.shape[0], 3))
-        for step in tf.range(first, first + count):
+        def train_one(step, seen):
             self.optimizer.learning_rate.assign(rates[step])
             arguments = (indices[step], shifts[step], flips[step])
             if self._strategy:
@@ -65,8 +64,11 @@ class TensorFlowSteps(Steps):
                 row = self._strategy.reduce("SUM", shares, axis=None)
             else:
                 row = self._step(*arguments)
-            seen = tf.tensor_scatter_nd_update(seen, [[step]], [row])
-        return seen
+            return step + 1, tf.tensor_scatter_nd_update(seen, [[step]], [row])
+
+        # Not `for step in tf.range(first, end)`: XLA compiles that anew for each two numbers.
+        end, seen = first + count, tf.zeros((indices.shape[0], 3))
+        return tf.while_loop(lambda step, _: step < end, train_one, (first, seen))[1]
 
     def _share_of_step(self, indices, shifts, flips):
         """Take one replica's share of the batch."""
