@@ -4,6 +4,7 @@ import argparse
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -41,17 +42,24 @@ NOTEBOOKS = [
 ]
 # RESNET_EDU_QUICK shortens the trainings in the lessons to one epoch, and changes nothing else.
 LESSON_VARIABLES = {"KERAS_BACKEND": "tensorflow", "RESNET_EDU_QUICK": "1"}
+# Most of the time on JAX goes into compiling: every program once, whatever test or process needs it again.
+JAX_VARIABLES = {
+    "KERAS_BACKEND": "jax",
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
+}
 STEPS = {
     "style": ([sys.executable, "-m", "ruff", "check", "."], {}),
     "format": ([sys.executable, "-m", "ruff", "format", "--check", "."], {}),
     "unit": (UNIT, {"KERAS_BACKEND": "tensorflow"}),
-    "unit-jax": ([*UNIT, *(f"--ignore=tests/test_{name}.py" for name in ONCE)], {"KERAS_BACKEND": "jax"}),
+    "unit-jax": ([*UNIT, *(f"--ignore=tests/test_{name}.py" for name in ONCE)], JAX_VARIABLES),
     "grading": (
         [str(INSTRUCTOR), *PYTEST[1:], "tests/grading", *PARALLEL, "loadscope"],
         {"KERAS_BACKEND": "tensorflow"},
     ),
     "lessons": ([*PYTEST, *NBVAL, *NOTEBOOKS], LESSON_VARIABLES),
-    "browser": ([*PYTEST, "tests/browser"], LESSON_VARIABLES),
+    "browser": ([*PYTEST, "tests/browser", "-m", "not alone", "--numprocesses=2"], LESSON_VARIABLES),
+    "browser-alone": ([*PYTEST, "tests/browser", "-m", "alone"], LESSON_VARIABLES),
 }
 
 
@@ -67,11 +75,13 @@ def main():
             print("skipped: there is no .venv-instructor (make .venv-instructor/stamp)")
             continue
         start = time.monotonic()
-        status = subprocess.run(command, cwd=ROOT, env=os.environ | variables, check=False).returncode
+        with tempfile.TemporaryDirectory() as cache:
+            environment = os.environ | variables | {"JAX_COMPILATION_CACHE_DIR": cache}
+            status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
         outcomes[step] = (status, time.monotonic() - start)
     print("=== summary")
     for step, (status, seconds) in outcomes.items():
-        print(f"{step:10} {'ok' if status == 0 else f'FAILED (exit status {status})':26} {seconds:5.0f} s")
+        print(f"{step:13} {'ok' if status == 0 else f'FAILED (exit status {status})':26} {seconds:5.0f} s")
     sys.exit(any(status for status, _ in outcomes.values()))
 
 

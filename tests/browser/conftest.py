@@ -1,4 +1,4 @@
-"""One JupyterLab and one Chromium for all browser tests. In CI a missing Chromium is a failure.
+"""One JupyterLab and one Chromium for all browser tests of a process. In CI a missing Chromium is a failure.
 
 A test that takes the fixture `page` says by its parameter `lesson` which one it wants. The lesson is opened and
 run once for all its tests; each makes its widget anew by running the widget's cell again.
@@ -8,8 +8,20 @@ import os
 
 import pytest
 from playwright.sync_api import sync_playwright
+from xdist.scheduler import LoadScopeScheduling
 
 from .jupyter import Lab, close_notebooks, launch_chromium, open_notebook, run_all
+
+
+class LessonScheduling(LoadScopeScheduling):
+    """Gives all tests of one lesson to one process."""
+
+    def _split_scope(self, nodeid):
+        return nodeid.rpartition("[")[2]
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return LessonScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items):

@@ -204,6 +204,7 @@ def test_a_network_is_designed_by_keyboard(widget):
     screenshot(widget, "widget_stages")
 
 
+@pytest.mark.alone
 @on_lesson(2)
 def test_training_stops_while_its_cell_waits_and_starts_again(fresh_page):
     page, call = fresh_page, "train_side_by_side("

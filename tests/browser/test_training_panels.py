@@ -18,6 +18,8 @@ from .jupyter import (
     wait_for_status,
 )
 
+pytestmark = pytest.mark.alone
+
 IMPORTS = """
 import tempfile, threading
 from resnet_edu import data, live_training, models, plans, recipes
