@@ -35,7 +35,7 @@ def test_weights_give_the_recorded_figures(run, model, depth):
     check_lesion(network, x, y, which=min)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="once is enough for what takes 50 s")
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="once is enough for what takes so long")
 @pytest.mark.parametrize(("run", "model", "depth"), [row for row in WITH_WEIGHTS if row[0] != "digits_trained"])
 def test_weights_give_the_recorded_figures_on_a_sample(run, model, depth, cifar10):
     network = trained.load_trained(run, model=model, depth=depth)
