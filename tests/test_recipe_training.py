@@ -135,6 +135,7 @@ list(training.epochs())
 
 def test_calls_of_any_length_share_one_program(tmp_path):
     """XLA writes down what it compiles: once for calls of two steps, from the first and the third, and of one."""
+    # Without JAX's cache, from which a program would come compiled.
     variables = os.environ | {"XLA_FLAGS": f"--xla_dump_to={tmp_path}", "JAX_ENABLE_COMPILATION_CACHE": "false"}
     subprocess.run([sys.executable, "-c", PROGRAMS], env=variables, check=True, capture_output=True)
     assert len(list(tmp_path.glob("*_train_several*.before_optimizations.txt"))) == 1

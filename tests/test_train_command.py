@@ -224,7 +224,7 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path, capsys):
 
 
 def test_a_full_disk_is_told_before_work_is_spent(tmp_path):
-    small_files = "ulimit -f 200"  # in units of 512 bytes, of 1024 where sh is Bash
+    small_files = "ulimit -f 195"  # blocks of 512 bytes: just below 100,000
     status, out, error = outcome(train("--epochs", "1", "--out", tmp_path, shell=small_files))
     assert status == 1
     assert "epoch 1" not in out

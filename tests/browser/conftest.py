@@ -14,7 +14,7 @@ from .jupyter import Lab, close_notebooks, launch_chromium, open_notebook, run_a
 
 
 class LessonScheduling(LoadScopeScheduling):
-    """Gives all tests of one lesson to one process."""
+    """Gives all tests of one lesson to one process. (Pytest 9.2 loses the groups of `--dist=loadgroup`.)"""
 
     def _split_scope(self, nodeid):
         return nodeid.rpartition("[")[2]
