@@ -43,7 +43,10 @@ def test_each_recorded_run_is_complete(name):
 
 
 def test_the_gpu_s_runs_are_those_of_the_paper_s_table():
-    planned = record_runs.EXPERIMENTS["cifar10_paper"].plans
+    planned = [
+        *record_runs.EXPERIMENTS["cifar10_paper"].plans,
+        *record_runs.EXPERIMENTS["cifar10_paper_warm"].plans,
+    ]
     for model in ("plain_net", "resnet_v1"):
         for depth in (20, 56):
             assert [plan.seed for plan in planned if (plan.model, plan.depth) == (model, depth)] == [0, 1, 2]
@@ -295,22 +298,22 @@ def test_recording_goes_on_and_keeps_what_is_done(tmp_path, monkeypatch, capsys,
     monkeypatch.chdir(tmp_path)
     real = record_runs.train
 
-    def failing(name, path, until, index):
-        if index == 0:
+    def failing(path, until, task):
+        if task == ("tiny", 0):
             raise error
-        return real(name, path, until, index)
+        return real(path, until, task)
 
     monkeypatch.setattr(record_runs, "train", failing)
-    assert not record_runs.record("tiny", None, 1)
+    assert not record_runs.record(["tiny"], None, 1)
     told = capsys.readouterr().err
     assert told.startswith("resnet_v1-8-paper-paper-digits-seed0: ") and str(error) in told
     first = runs.load_run("tiny")["rows"]
     assert [plans.Plan.from_dict(row) for row in first] == planned[1:]
     assert "weights" in first[0] and (tmp_path / first[0]["weights"]).exists() and "weights" not in first[1]
     monkeypatch.setattr(record_runs, "train", real)
-    assert not record_runs.record("tiny", None, 1, until=0)
+    assert not record_runs.record(["tiny"], None, 1, until=0)
     assert runs.load_run("tiny")["rows"] == first
-    assert record_runs.record("tiny", None, 1)
+    assert record_runs.record(["tiny"], None, 1)
     rows = runs.load_run("tiny")["rows"]
     assert [plans.Plan.from_dict(row) for row in rows] == planned and rows[1:] == first
 

@@ -1,7 +1,7 @@
 """Record the trainings that lessons show: `python tools/record_runs.py cifar10_quick --data FOLDER`.
 
-Each experiment is a list of plans. They are trained one after the other, or with `--at-once N` several at a time
-on the one device: a small network leaves most of a large GPU idle. Each keeps a checkpoint under trainings/, so an
+Each experiment is a list of plans. Those of all experiments named are trained one after the other, or with
+`--at-once N` several at a time on the one device: a small network leaves most of a large GPU idle. Each keeps a checkpoint under trainings/, so an
 interrupted recording goes on where it was, and each is added to its file under runs/ as soon as it is done.
 `--minutes` ends a recording in time, where a machine is lent for so long.
 """
@@ -162,29 +162,17 @@ EXPERIMENTS = {
         [plans.Plan("resnet_v1", 20, ARTICLE, split="leaky", precision="mixed_bfloat16")],
     ),
     # The paper's table. For a GPU: on two CPU cores, days. Networks can be taken apart, and their loss be mapped,
-    # without one, with the weights. When more of these come, those of cifar10_short have to go: the folder stays
-    # under 25 MB. ResNet-20 in bfloat16 has its weights from cifar10_full.
+    # without one, with the weights. ResNet-20 in bfloat16 has its weights from cifar10_full.
     "cifar10_paper": Experiment(
-        "the paper's networks on CIFAR-10 by the paper's recipe, in bfloat16: all 50,000 training images, and one "
-        "test; several trainings shared the GPU, whose speed is in benchmarks/training_gpu.md",
+        "the paper's networks of depth 20 on CIFAR-10 by the paper's recipe, in bfloat16: all 50,000 training "
+        "images, and one test; several trainings shared the GPU, whose speed is in benchmarks/training_gpu.md",
         [
-            plans.Plan(model, depth, PAPER, seed=seed, precision="mixed_bfloat16")
+            plans.Plan(model, 20, PAPER, seed=seed, precision="mixed_bfloat16")
             for seed in range(3)
-            for depth in (20, 56)
             for model in ("plain_net", "resnet_v1")
         ],
-        keeps=lambda plan: plan.seed == 0 and (plan.model, plan.depth) != ("resnet_v1", 20),
+        keeps=lambda plan: plan.seed == 0 and plan.model == "plain_net",
         grows=True,
-    ),
-    # What a GPU had done of the two when its time was up. To be removed when cifar10_paper has all of it.
-    "cifar10_paper_56": Experiment(
-        "two networks of cifar10_paper, ended after 127 and 126 of the recipe's 164 epochs, where the GPU's time "
-        "was up: after the second fall of the rate, and tested then",
-        [
-            plans.Plan(model, 56, replace(PAPER, length=epochs * 390), precision="mixed_bfloat16")
-            for model, epochs in [("plain_net", 127), ("resnet_v1", 126)]
-        ],
-        keeps=lambda plan: plan.model == "resnet_v1",
     ),
     # At the usual rate ResNet-56 learns nothing in its first epochs, see cifar10_paper_56.
     "cifar10_paper_warm": Experiment(
@@ -196,6 +184,15 @@ EXPERIMENTS = {
             for model in ("resnet_v1", "plain_net")
         ],
         grows=True,
+    ),
+    "cifar10_paper_56": Experiment(
+        "the networks of depth 56 by the paper's recipe, in bfloat16, without another start, ended after 127 and "
+        "126 of its 164 epochs, where the GPU's time was up: after the second fall of the rate, and tested then",
+        [
+            plans.Plan(model, 56, replace(PAPER, length=epochs * 390), precision="mixed_bfloat16")
+            for model, epochs in [("plain_net", 127), ("resnet_v1", 126)]
+        ],
+        keeps=lambda plan: plan.model == "resnet_v1",
     ),
     "cifar10_paper_depths": Experiment(
         "more depths, and ResNet v2, on CIFAR-10 by the paper's recipe: all 50,000 training images, and one test",
@@ -220,20 +217,24 @@ EXPERIMENTS = {
 load_images = functools.cache(plans.load_images)
 
 
-def record(name, path, at_once, until=math.inf):
-    """Train what the file of this experiment does not hold yet, and add it there; return whether it is whole.
+def record(names, path, at_once, until=math.inf):
+    """Train what the files of these experiments do not hold yet, and add it there; return whether all are whole.
 
     A training that is not done at the moment `until`, by `time.time()`, is left after its last finished epoch.
     """
-    experiment = EXPERIMENTS[name]
-    try:
-        run = runs.continue_run(name, experiment.what, command=f"python tools/record_runs.py {name}")
-    except runs.OtherVersionsError as error:
-        raise SystemExit(str(error)) from error
-    recorded = [plans.Plan.from_dict(row) for row in run["rows"]]
-    missing = [index for index, plan in enumerate(experiment.plans) if plan not in recorded]
-    for index, work in start_all(functools.partial(train, name, path, until), missing, at_once, until):
-        title = experiment.plans[index].title
+    found, missing = {}, []
+    for name in names:
+        experiment = EXPERIMENTS[name]
+        command = f"python tools/record_runs.py {name}"
+        try:
+            found[name] = runs.continue_run(name, experiment.what, command=command)
+        except runs.OtherVersionsError as error:
+            raise SystemExit(str(error)) from error
+        recorded = [plans.Plan.from_dict(row) for row in found[name]["rows"]]
+        missing += [(name, index) for index, plan in enumerate(experiment.plans) if plan not in recorded]
+    for (name, index), work in start_all(functools.partial(train, path, until), missing, at_once, until):
+        planned = EXPERIMENTS[name].plans
+        title = planned[index].title
         try:
             row = work()
         except TrainingError as error:  # the others go on
@@ -247,20 +248,21 @@ def record(name, path, at_once, until=math.inf):
         if row is None:
             print(f"{title}: the time is up; the same command goes on", file=sys.stderr)
             continue
+        run = found[name]
         runs.add_row(run, row)
-        run["rows"].sort(key=lambda row: experiment.plans.index(plans.Plan.from_dict(row)))
+        run["rows"].sort(key=lambda row, planned=planned: planned.index(plans.Plan.from_dict(row)))
         runs.save_run(name, run)
-    return len(run["rows"]) == len(experiment.plans)
+    return all(len(found[name]["rows"]) == len(EXPERIMENTS[name].plans) for name in names)
 
 
-def start_all(work, indices, at_once, until=math.inf):
-    """Yield each index with a function that returns what `work(index)` does, as they end; so many `at_once`.
+def start_all(work, tasks, at_once, until=math.inf):
+    """Yield each task with a function that returns what `work(task)` does, as they end; so many `at_once`.
 
     After the moment `until`, by `time.time()`, none is begun.
     """
-    waiting = takewhile(lambda _: time.time() < until, indices)
+    waiting = takewhile(lambda _: time.time() < until, tasks)
     if at_once == 1:
-        yield from ((index, functools.partial(work, index)) for index in waiting)
+        yield from ((task, functools.partial(work, task)) for task in waiting)
         return
     # A process each, that ends with its training: none takes over another one's memory.
     spawn = multiprocessing.get_context("spawn")
@@ -269,15 +271,19 @@ def start_all(work, indices, at_once, until=math.inf):
         running = {}
         while True:
             free = at_once - len(running)
-            running |= {pool.submit(work, index): index for index in islice(waiting, free)}
+            running |= {pool.submit(work, task): task for task in islice(waiting, free)}
             if not running:
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 yield running.pop(future), future.result
 
 
-def train(name, path, until, index):
-    """Train one plan of an experiment, or go on with it, and return its row; None where the time is up before."""
+def train(path, until, task):
+    """Train one plan, or go on with it, and return its row; None where the time is up before.
+
+    `task` is the name of its experiment and its place among the plans there.
+    """
+    name, index = task
     experiment = EXPERIMENTS[name]
     plan = experiment.plans[index]
     splits = load_images(plan.images, path)
@@ -341,7 +347,7 @@ def main():
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path("trainings", "jax_cache").absolute()))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     try:
-        good = [record(name, arguments.data, arguments.at_once, until) for name in arguments.names]
+        whole = record(arguments.names, arguments.data, arguments.at_once, until)
     except data.DataError as error:
         sys.exit(f"error: {error}")
     except BrokenProcessPool:
@@ -351,7 +357,7 @@ def main():
     except KeyboardInterrupt:
         print("Stopped. The same command goes on after the last finished epochs.", file=sys.stderr)
         sys.exit(130)
-    sys.exit(not all(good))
+    sys.exit(not whole)
 
 
 if __name__ == "__main__":
