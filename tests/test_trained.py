@@ -78,10 +78,10 @@ def test_the_lesions_hold_for_every_seed():
 
 
 def test_damaged_or_missing_weights_are_told(tmp_path, monkeypatch):
-    for name in ("digits_trained.json", "plain_net-20-paper-paper-digits-seed0.weights.h5"):
+    for name in ("digits_trained.json", "digits_trained-plain_net-20-seed0.weights.h5"):
         (tmp_path / name).write_bytes((runs.folder() / name).read_bytes())
     monkeypatch.setattr(runs, "folder", lambda: tmp_path)
-    weights = tmp_path / "plain_net-20-paper-paper-digits-seed0.weights.h5"
+    weights = tmp_path / "digits_trained-plain_net-20-seed0.weights.h5"
     damaged = bytearray(weights.read_bytes())
     damaged[len(damaged) // 2] ^= 1
     weights.write_bytes(damaged)

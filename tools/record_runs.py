@@ -1,9 +1,9 @@
 """Record the trainings that lessons show: `python tools/record_runs.py cifar10_quick --data FOLDER`.
 
 Each experiment is a list of plans. Those of all experiments named are trained one after the other, or with
-`--at-once N` several at a time on the one device: a small network leaves most of a large GPU idle. Each keeps a checkpoint under trainings/, so an
-interrupted recording goes on where it was, and each is added to its file under runs/ as soon as it is done.
-`--minutes` ends a recording in time, where a machine is lent for so long.
+`--at-once N` several at a time on the one device: a small network leaves most of a large GPU idle. Each keeps a
+checkpoint under trainings/, so an interrupted recording goes on where it was, and each is added to its file under
+runs/ as soon as it is done. `--minutes` ends a recording in time, where a machine is lent for so long.
 """
 
 import argparse
@@ -43,6 +43,7 @@ CAREFUL, AS_THE_PAPER, ONE_EPOCH = (
 )
 # The paper's own start for 110 layers, its rate included.
 AS_FOR_110 = replace(PAPER.warm_up, from_depth=56)
+AS_THE_PAPERS_110 = replace(PAPER, warm_up=AS_FOR_110)
 STEPS_AT_ONCE = 100  # on a CPU: nobody waits for a stop here, and each call costs a few milliseconds
 WHOLE_EPOCHS = sys.maxsize  # on a GPU
 LESION_IMAGES = 2000  # of the test images, at most
@@ -129,10 +130,6 @@ EXPERIMENTS = {
             # Degradation should not hang on one seed.
             *(plans.Plan("plain_net", depth, TEN_EPOCHS, seed=1) for depth in (20, 56)),
         ],
-        keeps=lambda plan: (
-            plan.seed == 0
-            and (plan.model, plan.depth) in [("plain_net", 20), ("resnet_v1", 20), ("resnet_v1", 56)]
-        ),
         lesions=lambda plan: plan.seed == 0,
     ),
     "cifar10_rates": Experiment(
@@ -179,20 +176,29 @@ EXPERIMENTS = {
         "the networks of depth 56 on CIFAR-10 by the paper's recipe, in bfloat16, with the start that the paper "
         "has for 110 layers; several trainings shared the GPU, whose speed is in benchmarks/training_gpu.md",
         [
-            plans.Plan(model, 56, replace(PAPER, warm_up=AS_FOR_110), seed=seed, precision="mixed_bfloat16")
+            plans.Plan(model, 56, AS_THE_PAPERS_110, seed=seed, precision="mixed_bfloat16")
             for seed in range(3)
             for model in ("resnet_v1", "plain_net")
         ],
+        keeps=lambda plan: (plan.model, plan.seed) == ("resnet_v1", 0),
         grows=True,
     ),
+    # What a GPU had done of others when its time was up.
     "cifar10_paper_56": Experiment(
-        "the networks of depth 56 by the paper's recipe, in bfloat16, without another start, ended after 127 and "
-        "126 of its 164 epochs, where the GPU's time was up: after the second fall of the rate, and tested then",
+        "networks of depth 56 by the paper's recipe, in bfloat16, ended where the GPU's time was up, and tested "
+        "then: two with the recipe's start for this depth, the others with that of cifar10_paper_warm",
         [
-            plans.Plan(model, 56, replace(PAPER, length=epochs * 390), precision="mixed_bfloat16")
-            for model, epochs in [("plain_net", 127), ("resnet_v1", 126)]
+            plans.Plan(model, 56, replace(recipe, length=390 * epochs), seed=seed, precision="mixed_bfloat16")
+            for recipe, model, seed, epochs in [
+                (PAPER, "plain_net", 0, 127),
+                (PAPER, "resnet_v1", 0, 126),
+                (AS_THE_PAPERS_110, "plain_net", 0, 131),
+                (AS_THE_PAPERS_110, "plain_net", 1, 73),
+                (AS_THE_PAPERS_110, "resnet_v1", 1, 77),
+                (AS_THE_PAPERS_110, "resnet_v1", 2, 72),
+            ]
         ],
-        keeps=lambda plan: plan.model == "resnet_v1",
+        keeps=lambda plan: plan.recipe.length in (390 * 126, 390 * 131),  # one of each network
     ),
     "cifar10_paper_depths": Experiment(
         "more depths, and ResNet v2, on CIFAR-10 by the paper's recipe: all 50,000 training images, and one test",
@@ -303,7 +309,8 @@ def train(path, until, task):
     if experiment.surface(plan):
         row |= {"surface": measure_surfaces(network, splits)}
     if experiment.keeps(plan):
-        path = runs.folder() / f"{plan.title}.weights.h5"
+        # Not the title: recipes of one name can have other rates.
+        path = runs.folder() / f"{name}-{plan.model}-{plan.depth}-seed{plan.seed}.weights.h5"
         training.model.save_weights(path)
         row |= {"weights": path.name, "sha256": trained.hash_file(path)}
     return row
