@@ -30,7 +30,7 @@ NAMES = {"plain_net": "plain", "resnet_v1": "ResNet v1", "resnet_v2": "ResNet v2
 # The recorded runs of each column; the first that has a network counts for it. Those that are not there yet leave
 # theirs empty.
 RECORDED = {
-    "ours, paper's recipe": ["cifar10_paper", "cifar10_paper_depths", "cifar10_full"],
+    "ours, paper's recipe": ["cifar10_paper", "cifar10_paper_warm", "cifar10_paper_depths", "cifar10_full"],
     "ours, article's recipe": ["cifar10_article", "cifar10_full_article"],
     "ours, ten epochs": ["cifar10_short"],
 }

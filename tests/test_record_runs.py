@@ -197,36 +197,94 @@ def test_the_full_training_is_as_good_as_the_published_one():
     assert (norms["164"] / norms["50"] > 2).all() and row["loss"][163] < row["loss"][49] / 10
 
 
-def test_the_same_plan_on_two_backends_begins_with_other_weights_and_ends_alike():
+def test_four_trainings_of_resnet_20_end_alike_and_as_the_paper_s():
     # The text of lesson 6.
     (cpu,) = runs.select_rows(runs.load_run("cifar10_full"), model="resnet_v1", depth=20)
-    (gpu,) = runs.select_rows(runs.load_run("cifar10_paper"), model="resnet_v1", depth=20, seed=0)
-    assert cpu["norms"]["0"][0] > 1.3 * gpu["norms"]["0"][0]
-    assert plans.Plan.from_dict(cpu) == plans.Plan.from_dict(gpu)
-    assert abs(cpu["test_accuracy"] - gpu["test_accuracy"]) == pytest.approx(0.0014, abs=1e-4)
-    assert 120 < sum(gpu["seconds"]) < 240
+    gpu = runs.select_rows(runs.load_run("cifar10_paper"), model="resnet_v1", depth=20)
+    assert [row["seed"] for row in gpu] == [0, 1, 2]
+    # The same seed makes other weights with another library.
+    assert plans.Plan.from_dict(cpu) == plans.Plan.from_dict(gpu[0])
+    assert cpu["norms"]["0"][0] > 1.3 * gpu[0]["norms"]["0"][0]
+    away = np.array([100 * row["test_accuracy"] - 91.25 for row in (cpu, *gpu)])
+    assert away.min() == pytest.approx(-0.06, abs=0.005) and away.max() == pytest.approx(0.12, abs=0.005)
+    assert 120 < sum(gpu[0]["seconds"]) < 240
 
 
-def test_degradation_at_the_paper_s_length_without_a_vanishing_gradient():
+def rows_by_the_paper_s_recipe():
+    """`{(model, depth, whether it starts carefully): rows}` of what GPUs have trained, by seeds."""
+    found = {}
+    for name in ("cifar10_paper", "cifar10_paper_warm", "cifar10_paper_56"):
+        for row in runs.load_run(name)["rows"]:
+            careful = row["recipe"]["warm_up"]["from_depth"] <= row["depth"]
+            found.setdefault((row["model"], row["depth"], careful), []).append(row)
+    return {network: sorted(rows, key=lambda row: row["seed"]) for network, rows in found.items()}
+
+
+PLAIN_20, PLAIN_56 = ("plain_net", 20, False), [("plain_net", 56, careful) for careful in (False, True)]
+RESNET_20, RESNET_56 = ("resnet_v1", 20, False), [("resnet_v1", 56, careful) for careful in (False, True)]
+
+
+def test_the_training_errors_stand_in_the_paper_s_order():
+    # The text of lesson 2, section 7; the paper's figure 6. 72 epochs are what all have.
+    found = rows_by_the_paper_s_recipe()
+    assert {network: len(rows) for network, rows in found.items()} == {
+        **{PLAIN_20: 3, RESNET_20: 3},
+        **{PLAIN_56[0]: 1, RESNET_56[0]: 1, PLAIN_56[1]: 2, RESNET_56[1]: 3},
+    }
+
+    def errors(networks, epoch):
+        rows = [row for network in networks for row in found[network] if len(row["accuracy"]) >= epoch]
+        return [100 * (1 - row["accuracy"][epoch - 1]) for row in rows]
+
+    for epoch in (72, 126):
+        assert min(errors(PLAIN_56, epoch)) > 1.6 * max(errors([PLAIN_20], epoch))
+        assert min(errors([PLAIN_20], epoch)) > 1.2 * max(errors([RESNET_20], epoch))
+        assert min(errors([RESNET_20], epoch)) > max(errors(RESNET_56[1:], epoch))
+    assert [len(errors(PLAIN_56, epoch)) for epoch in (72, 126)] == [3, 2]
+    # The first steps throw plain-56, the careful start does not, and later it makes no difference.
+    assert found[PLAIN_56[0]][0]["l2"][0] > 10 and all(row["l2"][0] < 2.5 for row in found[PLAIN_56[1]])
+    assert min(errors(PLAIN_56[:1], 10)) > max(errors(PLAIN_56[1:], 10)) + 3
+    assert min(errors(PLAIN_56[1:], 72)) < errors(PLAIN_56[:1], 72)[0] < max(errors(PLAIN_56[1:], 72))
+
+
+def test_no_gradient_of_plain_56_vanishes_at_the_paper_s_length():
     # The text of lesson 2, section 7.
-    rows = [*runs.load_run("cifar10_paper")["rows"], *runs.load_run("cifar10_paper_56")["rows"]]
-    rows = {(row["model"], row["depth"]): row for row in rows if row["seed"] == 0}
-    order = [("plain_net", 56), ("plain_net", 20), ("resnet_v1", 20), ("resnet_v1", 56)]
-    errors = [1 - rows[network]["accuracy"][125] for network in order]
-    assert errors == sorted(errors, reverse=True) and errors[0] > 3 * errors[1] and errors[2] > 2 * errors[3]
-    ends = {network: list(row["norms"].values())[-1] for network, row in rows.items()}
-    start = rows["plain_net", 56]["norms"]["0"]
-    assert start[0] / start[-1] > 300 and 0.8 < ends["plain_net", 56][0] / ends["plain_net", 56][-1] < 1.25
-    assert min(ends["plain_net", 56]) > 5 * min(ends["resnet_v1", 56])
-    tested = {network: 100 * row["test_accuracy"] for network, row in rows.items()}
-    away = {network: tested[network] - published.PAPER[network] for network in order}
-    assert abs(away["plain_net", 20]) < 0.1 and abs(away["resnet_v1", 20]) < 0.1
-    assert 1 < away["plain_net", 56] < 1.5 and -2.5 < away["resnet_v1", 56] < -1.5
-    assert max(rows["resnet_v1", 56]["accuracy"][:2]) < 0.12 and rows["plain_net", 56]["l2"][0] > 10
-    for run, depth, dead in [("cifar10_full", 20, 0), ("cifar10_paper_56", 56, 9)]:
+    found = rows_by_the_paper_s_recipe()
+    for row in found[PLAIN_56[1]]:
+        before, *later = row["norms"].values()
+        assert len(later) >= 7 and before[0] / before[-1] > 300
+        assert all(1 / 6 < norms[0] / norms[-1] < 6 and min(norms) > 0.03 for norms in later)
+    (at_once,) = found[PLAIN_56[0]]
+    assert 0.8 < at_once["norms"]["127"][0] / at_once["norms"]["127"][-1] < 1.25
+    for row in found[RESNET_56[1]]:
+        assert min(map(min, row["norms"].values())) < 0.07
+
+
+def test_the_test_errors_are_near_the_paper_s():
+    # Issue 5: within 0.6 points, in the mean of the seeds.
+    found = rows_by_the_paper_s_recipe()
+    for network, most in [
+        (PLAIN_20, 0.6),
+        (RESNET_20, 0.6),
+        (RESNET_56[1], 0.6),
+        (PLAIN_56[1], 1),
+        (PLAIN_56[0], 1.5),
+    ]:
+        tested = [100 * row["test_accuracy"] for row in found[network] if len(row["accuracy"]) > 125]
+        assert np.mean(tested) == pytest.approx(published.PAPER[network[:2]], abs=most)
+
+
+def test_the_careful_start_keeps_the_stem_of_resnet_56_alive():
+    # The text of lesson 2, section 7.
+    found = rows_by_the_paper_s_recipe()
+    assert max(found[RESNET_56[0]][0]["accuracy"][:2]) < 0.12
+    second = [row["accuracy"][1] - row["accuracy"][0] for row in found[RESNET_56[1]]]
+    assert second[0] > 0 and second[1] < -0.15 and second[2] > 0  # seed 1 is thrown back when the rate rises
+    for run, depth, dead in [("cifar10_full", 20, 0), ("cifar10_paper_56", 56, 9), ("cifar10_paper_warm", 56, 0)]:
         model = trained.load_trained(run, model="resnet_v1", depth=depth).model
         gamma, beta, *_ = model.get_layer("stem_bn").get_weights()
-        assert (-beta / np.abs(gamma) > 2.5).sum() == dead
+        for limit in (1.2, 2.5, 2.9):
+            assert (-beta / np.abs(gamma) > limit).sum() == dead
 
 
 def test_the_article_s_figure_can_be_had_and_the_test_images_chose_it():

@@ -471,13 +471,13 @@ print("ours, ten epochs:", runs.describe_run(runs.load_run("cifar10_short")))
 Markdown(published.write_table(published.list_results()))
 
 # %% [markdown]
-# A dash means that nothing is published for this network, or nothing is recorded yet. Of the full recipes we have one seed: ResNet v1-20 by each, and plain-20 by the paper's. (Plain-56 and ResNet v1-56 were ended after three quarters of it: lesson 2, section 7.) In the column of the article's recipe the test images chose the epoch, as they do for a user of the script's file, so that figure is no test on unseen images. In ours of the paper's recipe nothing was chosen. Our ten epochs (recipe `quick`, two CPU cores; of plain-20 and plain-56 two seeds, of the others one) are no match for the published 164 or 200. In them plain-56 and ResNet v1-56 are behind plain-20 and ResNet v1-20; in the paper's long training ResNet v1-56 is better than both, and plain-56 is worse. Our v2 networks have the widths of He et al. 2016. The article's v2-56 is 2.8 times as large, so the two figures of that row belong to different networks. The paper's plain networks are read off its figure 6.
+# A dash means that nothing is published for this network, or nothing is recorded yet. Of the full recipes we have three seeds of plain-20 and ResNet v1-20 by the paper's, one of ResNet v1-56 by the paper's, with the start that the paper has for 110 layers, and one of ResNet v1-20 by the article's. (Other trainings of depth 56 were ended before the recipe was: lesson 2, section 7.) In the column of the article's recipe the test images chose the epoch, as they do for a user of the script's file, so that figure is no test on unseen images. In ours of the paper's recipe nothing was chosen. Our ten epochs (recipe `quick`, two CPU cores; of plain-20 and plain-56 two seeds, of the others one) are no match for the published 164 or 200. In them plain-56 and ResNet v1-56 are behind plain-20 and ResNet v1-20; in the paper's long training ResNet v1-56 is better than both, and plain-56 is worse. Our v2 networks have the widths of He et al. 2016. The article's v2-56 is 2.8 times as large, so the two figures of that row belong to different networks. The paper's plain networks are read off its figure 6.
 #
 # Read the two published columns with what you know now. The script does not say how the epochs of the article's figures were chosen. Its author once called one of them, 93.15, "the best accuracy" ([Keras issue 10632](https://github.com/keras-team/keras/issues/10632)), and its validation images were the test images. So they may well be best epochs. In how much the recipes differ, section 3 lists. The paper gives a spread for ResNet-110 only, 93.39 ± 0.16; its table lists the best of the five runs, 93.57. Differences of one or two tenths of a point, such as those between the ResNets v1 of 44 and of 56 layers, are within what another seed or other test images would change.
 #
 # ### The paper's recipe at its full length
 #
-# ResNet-20 by the recipe `paper`: 64,000 steps, which make 164 epochs, seed 0, in bfloat16. We have it twice. This is the one that ran on two CPU cores; the table has the other one, from a GPU. The dashed lines are where the rate falls to a tenth.
+# ResNet-20 by the recipe `paper`: 64,000 steps, which make 164 epochs, in bfloat16. We have it four times. This is the one that ran on two CPU cores, seed 0; the table has three others, from a GPU. The dashed lines are where the rate falls to a tenth.
 
 # %%
 full = runs.load_run("cifar10_full")
@@ -506,14 +506,18 @@ print(runs.describe_run(full))
 
 # %%
 on_gpu = runs.load_run("cifar10_paper")
-(again,) = runs.select_rows(on_gpu, model="resnet_v1", depth=20, seed=0)
-print(f"the same on a GPU: {again['test_accuracy']:.4f}, {sum(again['seconds']):.0f} s beside two other trainings")
+again = runs.select_rows(on_gpu, model="resnet_v1", depth=20)
+for same, others in zip(again, (2, 8, 8), strict=True):
+    print(f"on a GPU, seed {same['seed']}: {same['test_accuracy']:.4f}, ", end="")
+    print(f"{sum(same['seconds']):.0f} s of steps beside {others} other trainings")
+found = [row["test_accuracy"], *(same["test_accuracy"] for same in again)]
+print(f"all four: mean {np.mean(found):.4f}, {min(found):.4f} to {max(found):.4f}")
 print(runs.describe_run(on_gpu))
 
 # %% [markdown]
-# The test accuracy on the CPU is 0.08 points above the paper's, that on the GPU 0.06 below it, both much less than a standard error. Two trainings prove little about the mean of many, but the published figure can be had, with the published recipe, and without a GPU: at 33 seconds an epoch, the median, it takes an hour and a half. (This one took 1.9 hours, as the machine did other things, too. On the processor of `benchmarks/training.md` an epoch takes 41 seconds in bfloat16, 64 in float32.) On a GPU it is three minutes beside two others, and alone, at the speed that `benchmarks/training_gpu.md` has for whole epochs as one program, less than two.
+# The four test accuracies lie between 0.06 points below the paper's and 0.12 above it, all much less than a standard error away. So the published figure can be had, with the published recipe, and without a GPU: at 33 seconds an epoch, the median, it takes an hour and a half. (This one took 1.9 hours, as the machine did other things, too. On the processor of `benchmarks/training.md` an epoch takes 41 seconds in bfloat16, 64 in float32.) On a GPU it is three minutes beside two others, and alone, at the speed that `benchmarks/training_gpu.md` has for whole epochs as one program, less than two.
 #
-# The two trainings drew the same images, crops and flips. But each library makes other random weights from the same seed. So they are like two seeds, and end 0.14 points apart. One pair does not give the spread. It shows that so small a difference says nothing about two networks, or two recipes.
+# The training on the CPU and the GPU's with seed 0 drew the same images, crops and flips. But each library makes other random weights from the same seed. So the four are like four seeds. Their greatest difference is 0.18 points. That is less than the standard error of 0.28: this one says how far *other test images* would move a figure, and all four were tested on the same ones. With four trainings the spread is known roughly only. But it shows that between two single trainings a difference of one or two tenths says little about two networks, or two recipes.
 #
 # - **A plateau is not the end.** At the rate 0.1 the training accuracy almost stands still: from epoch 50 to 82 it wins one point. The best in between is 0.927, after epoch 73. It looks as if the network had learned what it can. The first epoch at a tenth of the rate is 2.2 points above that best. So it was the size of the steps that held it up, not the network. A rule that *stops* after five epochs without a new best would have ended this training at a training accuracy of 0.92. (Such rules usually look at validation images. This training kept none back.) To lower the rate at that point, as the reducer on plateaus is meant to, may be the better idea. (This schedule does not look at the accuracy; we did not train with the reducer.)
 # - **The second fall wins little** training accuracy. At the end nearly all training images are right, augmented as they are. Of the test images nearly nine in a hundred are not. What is left is generalization, not optimization.
@@ -562,7 +566,7 @@ print(f"the best of {len(level)} random draws: {100 * (draws.max(axis=1) - level
 # - **The article's figure can be had**, give or take: 0.9175 against 0.9216. The difference of 0.41 points is one and a half standard errors of such a figure (0.27). It is one seed, and how the article's was chosen we do not know.
 # - **The choice adds two tenths of a point here.** From epoch 122 on the steps are so small that the network hardly gets better. The best of the 40 epochs at that rate is 0.19 points above their mean, and chance alone would do as much. So nothing says that epoch 153 is a better network than its neighbours. The last epoch, which no test image chose, has 0.9153. With 10,000 test images the luck is small, as section 2 said. But the article's table has steps that are no larger: from its ResNet-44 to its ResNet-56 it is 0.21 points.
 # - **While the rate is high, the choice matters more.** In the 20 epochs before the first fall of the rate the test accuracy jumps between 0.819 and 0.864, while the training accuracy hardly moves. Whoever stops there and reports the best of 81 epochs says 0.866; their last 20 have 0.845 on average. (At this rate the epochs do differ, so not all of this is luck.)
-# - **The two recipes end alike.** Without any choice, after the last epoch, it is 0.9153 here, and 0.9133 and 0.9119 by the paper's recipe. The differences, 0.20 and 0.34 points, are less than the standard error of a difference, 0.4, and the networks are two variants. So they do not say which recipe is the better one.
+# - **The two recipes end alike.** Without any choice, after the last epoch, it is 0.9153 here, and 0.9119 to 0.9137 in the four trainings by the paper's recipe. The differences, 0.16 to 0.34 points, are less than the standard error of a difference, 0.4, and the networks are two variants. So they do not say which recipe is the better one.
 #
 # ## 10. On your own machine
 #
