@@ -377,6 +377,28 @@ def test_recording_goes_on_and_keeps_what_is_done(tmp_path, monkeypatch, capsys,
     assert [plans.Plan.from_dict(row) for row in rows] == planned and rows[1:] == first
 
 
+def test_several_experiments_share_the_device(tmp_path, monkeypatch):
+    recipe = recipes.shorten_recipe(record_runs.DIGITS, 1)
+    for seed, name in enumerate(("first", "second")):
+        plan = plans.Plan("resnet_v1", 8, recipe, seed=seed, images="digits")
+        monkeypatch.setitem(record_runs.EXPERIMENTS, name, record_runs.Experiment(name, [plan]))
+    monkeypatch.setattr(runs, "folder", lambda: tmp_path)
+    monkeypatch.chdir(tmp_path)
+    real, asked = record_runs.start_all, []
+
+    def listening(work, tasks, *limits):
+        asked.append(list(tasks))
+        return real(work, tasks, *limits)
+
+    monkeypatch.setattr(record_runs, "start_all", listening)
+    assert record_runs.record(["second", "first"], None, 1)
+    assert asked == [[("second", 0), ("first", 0)]], "they run at a time only if they are started together"
+    for seed, name in enumerate(("first", "second")):
+        run = runs.load_run(name)
+        assert run["what"] == name and run["command"].endswith(f" {name}")
+        assert [row["seed"] for row in run["rows"]] == [seed]
+
+
 def test_published_figures_stand_beside_ours():
     # Test errors of He et al. 2015, table 6, and accuracies of the article.
     errors = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.61}
