@@ -8,6 +8,8 @@ from resnet_edu import lesions, plans, runs, trained
 
 SAMPLE = 2000  # the test images that the lesions were recorded on
 
+once = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="on one backend, as it takes long")
+
 WITH_WEIGHTS = [
     (path.stem, row["model"], row["depth"])
     for path in sorted(runs.folder().glob("*.json"))
@@ -34,7 +36,7 @@ def test_weights_give_the_recorded_figures(run, model, depth):
     check_lesion(network, x, y, which=min)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="once is enough for what takes 50 s")
+@once
 @pytest.mark.parametrize(("run", "model", "depth"), [row for row in WITH_WEIGHTS if row[0] != "digits_trained"])
 def test_weights_give_the_recorded_figures_on_a_sample(run, model, depth, cifar10):
     network = trained.load_trained(run, model=model, depth=depth)
@@ -49,6 +51,17 @@ def test_weights_give_the_recorded_figures_on_a_sample(run, model, depth, cifar1
         x, y = plans.scale_images(splits[1][0], mean), splits[1][1]
         right = network.model.predict(x, verbose=0).argmax(axis=-1) == y
         assert right.mean() == pytest.approx(network.row["test_accuracy"], abs=0.002)
+
+
+@once
+@pytest.mark.parametrize(("run", "dead"), [("cifar10_paper_56", 9), ("cifar10_paper_warm", 0)])
+def test_dead_channels_are_0_on_a_thousand_images(run, dead, cifar10):
+    # The text of lesson 2, section 7.
+    network = trained.load_trained(run, model="resnet_v1", depth=56)
+    splits = plans.load_images("cifar10", cifar10)
+    x = plans.scale_images(splits[1][0][:1000], plans.mean_image(splits[0][0]))
+    stem = keras.Model(network.model.inputs, network.model.get_layer("stem_act").output)
+    assert (stem.predict(x, verbose=0).max(axis=(0, 1, 2)) == 0).sum() == dead
 
 
 def check_lesion(network, x, y, *, which):
