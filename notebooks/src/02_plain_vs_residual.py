@@ -577,11 +577,12 @@ print("others:", runs.describe_run(slower))
 # What was ended was tested later, on a CPU. There the last gradient norms of these networks were computed, too, and all norms of seed 0 of depth 20 and of the two with 0.1 at once. The dashed lines in the figure are the falls of the rate, each to a tenth. Training errors are means over an epoch, on shifted and mirrored images.
 
 # %%
-recorded = {name: runs.load_run(name) for name in ("cifar10_paper", "cifar10_paper_warm", "cifar10_paper_56")}
+recorded = [runs.load_run(f"cifar10_paper{which}") for which in ("", "_warm", "_56")]
 by_network = {}
-for row in sorted((row for run in recorded.values() for row in run["rows"]), key=lambda row: row["seed"]):
+for row in sorted((row for run in recorded for row in run["rows"]), key=lambda row: row["seed"]):
     start = ", 0.1 at once" if describe_rate(row) == "0.1" else ", careful start"
-    by_network.setdefault(f"{label[row['model']]}-{row['depth']}{start * (row['depth'] == 56)}", []).append(row)
+    name = f"{label[row['model']]}-{row['depth']}{start if row['depth'] == 56 else ''}"
+    by_network.setdefault(name, []).append(row)
 by_network = {name: by_network[name] for name in sorted(by_network)}
 shown = ["plain-20", "plain-56, careful start", "ResNet-20", "ResNet-56, careful start"]
 fig, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
@@ -596,7 +597,7 @@ norms = {text: dict(enumerate(moments[n])) for text, n in after.items()}
 plotting.plot_gradient_norms(norms, axes[1])
 axes[1].set_title("plain-56, careful start, seed 0")
 plt.show()
-for run in recorded.values():
+for run in recorded:
     print(runs.describe_run(run))
 
 # %%
@@ -604,14 +605,16 @@ from resnet_edu import published
 
 
 def errors_after(rows, epoch):
-    errors = [100 * (1 - row["accuracy"][epoch - 1]) for row in rows if len(row["accuracy"]) >= epoch]
-    return spread(errors, ".2f") if len(errors) > 1 else "".join(f"{error:.2f}" for error in errors) or "-"
+    long = [row["accuracy"] for row in rows if len(row["accuracy"]) >= epoch]
+    errors = [100 * (1 - accuracies[epoch - 1]) for accuracies in long]
+    return spread(errors, ".2f") if len(errors) > 1 else f"{errors[0]:.2f}" if errors else "-"
 
 
 print("training error, %, lowest to highest (a single figure is one training), after epoch")
 print("                          10               72               126              164")
 for name, rows in by_network.items():
-    print(f"{name:25} " + "".join(f"{errors_after(rows, epoch):17}" for epoch in (10, 72, 126, 164)).rstrip())
+    columns = [f"{errors_after(rows, epoch):17}" for epoch in (10, 72, 126, 164)]
+    print(f"{name:25} {''.join(columns).rstrip()}")
 print(f"{'test error, %':63} the paper's")
 for name, rows in by_network.items():
     network = rows[0]["model"], rows[0]["depth"]
@@ -628,8 +631,9 @@ print("                     seed    " + "".join(f"{epoch:7}" for epoch in epochs
 for name, rows in by_network.items():
     for row in rows:
         norms = row["norms"]
-        ratios = [norms[n][0] / norms[n][-1] if n in norms else None for n in (*epochs, max(norms, key=int))]
-        told = "".join(f"{'-' if r is None else f'{r:.0f}' if r > 99 else f'{r:.2g}':7}" for r in ratios)
+        measured = [norms.get(n) for n in (*epochs, max(norms, key=int))]
+        ratios = [values and values[0] / values[-1] for values in measured]
+        told = "".join(f"{f'{r:.2g}' if r and r < 99 else f'{r:.0f}' if r else '-':7}" for r in ratios)
         print(f"{name:25} {row['seed']}  {told}    {min(map(min, norms.values())):.2g}")
 
 # %% [markdown]
