@@ -391,7 +391,7 @@ def test_several_experiments_share_the_device(tmp_path, monkeypatch):
         return real(work, tasks, *limits)
 
     monkeypatch.setattr(record_runs, "start_all", listening)
-    assert record_runs.record(["second", "first"], None, 1)
+    assert record_runs.record(["second", "first", "second"], None, 1)
     assert asked == [[("second", 0), ("first", 0)]], "they run at a time only if they are started together"
     for seed, name in enumerate(("first", "second")):
         run = runs.load_run(name)

@@ -229,7 +229,7 @@ def record(names, path, at_once, until=math.inf):
     A training that is not done at the moment `until`, by `time.time()`, is left after its last finished epoch.
     """
     found, missing = {}, []
-    for name in names:
+    for name in dict.fromkeys(names):  # named twice, it is trained once
         experiment = EXPERIMENTS[name]
         command = f"python tools/record_runs.py {name}"
         try:
