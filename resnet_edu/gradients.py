@@ -126,6 +126,18 @@ def select_convolutions(norms):
     return selected
 
 
+def trend_and_level(norms):
+    """Return what gradient norms in depth order do on the way back, and how large they are: two numbers.
+
+    The trend is the factor of one layer on the way from the last to the first, the level the mean of all norms;
+    both are geometric means. Where a norm is 0 the level is 0, and the trend is NaN if it is the last one.
+    """
+    norms = np.asarray(norms, float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        trend = (norms[0] / norms[-1]) ** (1 / (len(norms) - 1)) if norms[-1] else np.nan
+        return float(trend), float(np.exp(np.mean(np.log(norms))))
+
+
 def describe_norms(norms):
     """Return one line that says how the gradient changes along depth, and how large it is.
 

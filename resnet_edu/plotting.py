@@ -80,15 +80,20 @@ def plot_accuracies(histories, ax, *, epochs=None, what="training accuracy"):
     `histories` is `{label: [{"accuracy": ...}, ...]}`, one dict an epoch. `epochs` fixes the axis'
     length, for a training that still runs. `what` is the accuracy's name.
     """
-    longest = max(map(len, histories.values()))
-    every = max(1, math.ceil(longest / MOST_MARKERS))  # the markers of a long training would cover its line
-    for number, (label, history) in enumerate(histories.items()):
-        accuracies = [figures["accuracy"] for figures in history]
-        ax.plot(range(1, len(history) + 1), accuracies, label=label, markevery=every, **_line_style(number))
-    ax.set_xlim(0.5, max(epochs or longest, 1) + 0.5)
+    curves = {label: [figures["accuracy"] for figures in history] for label, history in histories.items()}
+    _draw_epochs(curves, ax, what, epochs=epochs)
     ax.set_ylim(0, ACCURACY_TOP)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    _dress(ax, "epoch", what)
+
+
+def plot_errors(accuracies, ax, *, what="training error, %"):
+    """Draw errors over the epochs on a logarithmic axis, one line for each entry of `accuracies`.
+
+    `accuracies` is `{label: one accuracy an epoch}`. Small errors can be told apart here. `what` is their name.
+    """
+    errors = {label: [100 * (1 - value) for value in values] for label, values in accuracies.items()}
+    ax.set_yscale("log")
+    _draw_epochs(errors, ax, what)
+    ax.yaxis.set_major_formatter("{x:g}")
 
 
 def plot_by_depth(depths, curves, ax):
@@ -202,6 +207,17 @@ def _line_style(number):
         "marker": MARKERS[number % len(MARKERS)],
         "linewidth": 1.5,
     }
+
+
+def _draw_epochs(curves, ax, what, *, epochs=None):
+    """Draw one value an epoch, a line for each entry of `curves`, from the first epoch on."""
+    longest = max(map(len, curves.values()))
+    every = max(1, math.ceil(longest / MOST_MARKERS))  # the markers of a long training would cover its line
+    for number, (label, values) in enumerate(curves.items()):
+        ax.plot(range(1, len(values) + 1), values, label=label, markevery=every, **_line_style(number))
+    ax.set_xlim(0.5, max(epochs or longest, 1) + 0.5)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    _dress(ax, "epoch", what)
 
 
 def _draw_lines(x, lines, ax, **style):

@@ -1,6 +1,9 @@
 """Gradient norms against central finite differences, and the quick way against the slow one."""
 
 import contextlib
+import itertools
+import math
+import statistics
 
 import keras
 import numpy as np
@@ -340,3 +343,17 @@ def test_a_model_with_other_names_is_told_so_by_the_description():
 def test_description_tells_trend_from_level(norms, says):
     named = {f"block{number}_conv1": norm for number, norm in enumerate(norms)} | {"classifier": 1.0}
     assert says in gradients.describe_norms(named)
+
+
+@pytest.mark.parametrize("norms", [[0.02, 3.0, 0.5], [2.0, 0.1], [1e-30, 1e-20, 3e-25, 1e-28], [5.0] * 55])
+def test_trend_and_level_are_geometric_means(norms):
+    trend, level = gradients.trend_and_level(norms)
+    factors = [before / after for before, after in itertools.pairwise(norms)]
+    assert trend == pytest.approx(statistics.geometric_mean(factors))
+    assert level == pytest.approx(statistics.geometric_mean(norms))
+
+
+def test_norms_of_0_have_the_level_0():
+    assert gradients.trend_and_level([0.0, 1.0]) == (0.0, 0.0)
+    trend, level = gradients.trend_and_level([1.0, 0.0])
+    assert math.isnan(trend) and level == 0

@@ -95,6 +95,16 @@ def test_a_long_training_keeps_its_line_visible(ax, epochs, step):
     assert len(ax.lines[0].get_xdata()) == epochs
 
 
+def test_errors_are_percent_on_a_logarithmic_axis(ax):
+    plotting.plot_errors({"a": [0.5, 0.9, 0.999], "b": [0.8]}, ax)
+    first, second = ax.get_lines()
+    np.testing.assert_allclose(first.get_ydata(), [50, 10, 0.1])
+    np.testing.assert_allclose(second.get_ydata(), [20])
+    assert list(first.get_xdata()) == [1, 2, 3] and ax.get_yscale() == "log"
+    assert ax.get_ylabel() == "training error, %"
+    assert ax.yaxis.get_major_formatter()(0.1) == "0.1"
+
+
 def test_accuracy_by_depth_has_medians_and_the_spread_of_seeds(ax):
     plotting.plot_by_depth((8, 20), {"a": [[0.9, 1.0, 0.8], [0.1, 0.5, 0.2]]}, ax)
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), [0.9, 0.2])

@@ -13,6 +13,7 @@ from resnet_edu.checks.blocks import (
 )
 from resnet_edu.checks.builders import check_projection, check_resnet_v1, check_resnet_v2, check_stride_position
 from resnet_edu.checks.costs import check_conv_cost, check_count_parameters, check_fair_depth
+from resnet_edu.checks.degradation import check_best_rate, check_dead_channels, check_thrown_length
 from resnet_edu.checks.imagenet import (
     check_bottleneck_weights,
     check_count_layers,
@@ -53,6 +54,7 @@ __all__ = [
     "check_accuracy_without",
     "check_autocorrelation",
     "check_backward_norms",
+    "check_best_rate",
     "check_bottleneck",
     "check_bottleneck_weights",
     "check_branch_scale",
@@ -60,6 +62,7 @@ __all__ = [
     "check_count_layers",
     "check_count_parameters",
     "check_crop_and_flip",
+    "check_dead_channels",
     "check_depth",
     "check_effect",
     "check_fair_depth",
@@ -85,6 +88,7 @@ __all__ = [
     "check_resnet_v2",
     "check_shrink_factor",
     "check_stride_position",
+    "check_thrown_length",
     "check_trend_and_level",
     "check_verdict",
     "check_vgg_cost",

@@ -6,6 +6,7 @@ import statistics
 
 import numpy as np
 
+from resnet_edu import gradients
 from resnet_edu.checks.answers import run, wrong
 from resnet_edu.checks.comparing import (
     Call,
@@ -328,11 +329,11 @@ def _draw_norms(rng, first, last, count):
 
 
 def _trend(norms):
-    return (norms[0] / norms[-1]) ** (1 / (len(norms) - 1))
+    return gradients.trend_and_level(norms)[0]
 
 
 def _level(norms):
-    return statistics.geometric_mean(norms)
+    return gradients.trend_and_level(norms)[1]
 
 
 def _ratios(norms):

@@ -47,6 +47,16 @@ PREDICTIONS = {
         "b": (False, "No: they do not become equal. Compare both ends of the curve of plain-56."),
         "c": (True, "That is what happens. The gradient of the network that fails has not vanished."),
     },
+    "careful_epoch": {
+        "a": (False, "No: two of the three end far above all trainings without it."),
+        "b": (True, "That is what happens. The third one falls back later, at the same rate."),
+        "c": (False, "No: plain-20 fits nearly all images. No training of plain-56 comes near that."),
+    },
+    "dead_stem": {
+        "a": (False, "No: BN sets the mean and the variance, and then adds beta, which the ReLU can cut off."),
+        "b": (False, "No, more: count those that need more than 2.5 standard deviations."),
+        "c": (True, "That is what happened: nine of 16 pass on nothing."),
+    },
     "zero_branch": {
         "a": (False, "No: the branch is zero, but the shortcut still adds the input."),
         "b": (False, "Nearly: what does the ReLU after the addition do to negative values?"),
