@@ -35,20 +35,21 @@ RECORDED = {
     "ours, ten epochs": ["cifar10_short"],
 }
 SHORTENED = ("ours, ten epochs",)  # all other columns hold trainings of the published length only
+OTHER_RECIPE = " *"  # behind a figure whose training departs from its recipe, see below the table
 
 
 def list_results():
     """Return one dict for each network: `network`, `paper`, `article` and the columns of `RECORDED`, all texts.
 
     Test accuracies in percent: of several recorded seeds the mean, and the lowest and the highest. "–" stands
-    where nothing is published, or nothing is recorded.
+    where nothing is published, or nothing is recorded. A star marks what was not trained by just this recipe.
     """
     recorded = {column: _accuracies(column) for column in RECORDED}
     networks = set(PAPER) | set(ARTICLE) | {network for column in recorded.values() for network in column}
     return [
         {"network": f"{NAMES[model]}-{depth}"}
         | {"paper": _read_off(model, PAPER.get((model, depth))), "article": _percent(ARTICLE.get((model, depth)))}
-        | {column: _spread(accuracies.get((model, depth))) for column, accuracies in recorded.items()}
+        | {column: accuracies.get((model, depth), _percent(None)) for column, accuracies in recorded.items()}
         for model, depth in sorted(networks)
     ]
 
@@ -61,19 +62,28 @@ def write_table(results):
 
 
 def _accuracies(column):
+    """Return `{(model, depth): what the table says}` of one column."""
     found = {}
     for name in RECORDED[column]:
         try:
             rows = runs.load_run(name)["rows"]
         except runs.RunNotFoundError:
             continue
-        here = {}
+        here, starred = {}, set()
         for row in rows:
             plan = plans.Plan.from_dict(row)
-            if column not in SHORTENED and not recipes.has_published_length(plan.recipe):
-                raise ValueError(f"{name} has a shortened training, {plan.title}: not for a table of full ones")
-            here.setdefault((plan.model, plan.depth), []).append(100 * row["test_accuracy"])
-        found = here | found
+            network = plan.model, plan.depth
+            here.setdefault(network, []).append(100 * row["test_accuracy"])
+            if column in SHORTENED:
+                continue
+            if not recipes.has_published_length(plan.recipe):
+                raise ValueError(f"{name} has a shortened training, {plan.title}: no full one")
+            if plan.recipe != recipes.find_recipe(plan.recipe.name):
+                starred.add(network)
+        texts = {
+            network: _spread(values) + OTHER_RECIPE * (network in starred) for network, values in here.items()
+        }
+        found = texts | found
     return found
 
 
@@ -86,6 +96,6 @@ def _read_off(model, value):
 
 
 def _spread(values):
-    if not values or len(values) == 1:
-        return _percent(values and values[0])
+    if len(values) == 1:
+        return _percent(values[0])
     return f"{np.mean(values):.2f} ({min(values):.2f} to {max(values):.2f})"

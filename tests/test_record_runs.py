@@ -60,8 +60,23 @@ def test_the_recorded_runs_stay_small():
     assert sum(path.stat().st_size for path in runs.folder().iterdir() if path.is_file()) < MOST_BYTES
 
 
+def test_a_level_can_vanish_before_training_and_after_it_has_begun():
+    # The text of lesson 2, section 4: plain networks with He weights, without BN and L2 term.
+    def levels(depth):
+        rows = runs.select_rows(
+            runs.load_run("digits_no_l2"), network="plain", initializer="he_normal", depth=depth
+        )
+        return [{n: np.median(norms) for n, norms in row["norms"].items()} for row in rows]
+
+    assert all(level["0"] < 6e-6 and level["8"] < 6e-6 for level in levels(56))
+    assert all(3e-4 < level["0"] < 2e-3 for level in levels(32))
+    assert [level["8"] > 0.1 for level in levels(32)] == [False, True, True]
+    assert levels(32)[0]["1"] > levels(32)[0]["0"] and levels(32)[0]["2"] < 1e-7
+    assert levels(44)[2]["1"] > 0.1 and levels(44)[2]["2"] < 1e-9
+
+
 def test_degradation_shows_on_real_images_too():
-    # The text of lesson 2, section 6.
+    # The text of lesson 9, section 4.
     run = runs.load_run("cifar10_short")
     (resnet,) = runs.select_rows(run, model="resnet_v1", depth=56)
     for seed in range(2):
@@ -91,7 +106,7 @@ def rated_digits(*setting, **warm_up):
 
 
 def test_plain_56_is_behind_on_real_images_at_smaller_rates_too():
-    # The text of lesson 2, section 6.
+    # The text of lesson 9, section 4.
     def find(*setting, **warm_up):
         (row,) = rated_rows(["cifar10_rates"], *setting, **warm_up)
         return row
@@ -118,7 +133,7 @@ RATES = (0.05, 0.01, 0.003, 0.001, 0.0003)
 
 
 def test_plain_56_is_behind_at_every_rate():
-    # The text of lesson 2, section 4.
+    # The text of lesson 9, section 1.
     ends = {}
     for rate in RATES:
         ends[rate] = [row["accuracy"][-1] for row in rated_digits("plain_net", 56, rate)]
@@ -129,7 +144,7 @@ def test_plain_56_is_behind_at_every_rate():
 
 
 def test_the_first_gradient_tells_how_far_the_weights_are_thrown():
-    # Lesson 2, section 4: momentum 0.9 makes ten steps of one, at right angles to kernels of He's length.
+    # Lesson 9, section 2: momentum 0.9 makes ten steps of one, at right angles to kernels of He's length.
     squares = 2 * np.repeat([16, 32, 64], [19, 18, 18])
     before = [np.array(row["norms"]["0"]) for row in rated_digits("plain_net", 56, 0.001)]
     for rate in (0.05, 0.01, 0.003):
@@ -154,7 +169,7 @@ def test_a_careful_epoch_helps_two_seeds_of_three():
 
 
 def test_the_usual_rate_throws_plain_56_back_later_too():
-    # Lesson 2, section 4: the same trainings up to the switch, and then another rate.
+    # Lesson 9, section 3: the same trainings up to the switch, and then another rate.
     slow, switched = rated_digits("plain_net", 56, 0.001), rated_digits("plain_net", 56, 0.05, warm_up=0.5)
     for row, other in zip(slow, switched, strict=True):
         switch = next(n for n, rate in enumerate(other["learning_rate"]) if rate > 0.001)
@@ -226,7 +241,7 @@ RESNET_20, RESNET_56 = ("resnet_v1", 20, False), [("resnet_v1", 56, careful) for
 
 
 def test_the_training_errors_stand_in_the_paper_s_order():
-    # The text of lesson 2, section 7; the paper's figure 6. 72 epochs are what all have.
+    # The texts of lessons 2, section 6, and 9, section 5; the paper's figure 6. 72 epochs are what all have.
     found = rows_by_the_paper_s_recipe()
     assert {network: len(rows) for network, rows in found.items()} == {
         **{PLAIN_20: 3, RESNET_20: 3},
@@ -249,7 +264,7 @@ def test_the_training_errors_stand_in_the_paper_s_order():
 
 
 def test_degradation_at_the_paper_s_length_without_a_vanishing_gradient():
-    # The text of lesson 2, section 7: seed 0, with 0.1 at once.
+    # The text of lesson 9, section 5: seed 0, with 0.1 at once.
     found = rows_by_the_paper_s_recipe()
     rows = {network[:2]: same[0] for network, same in found.items() if not network[2]}
     order = [("plain_net", 56), ("plain_net", 20), ("resnet_v1", 20), ("resnet_v1", 56)]
@@ -267,7 +282,7 @@ def test_degradation_at_the_paper_s_length_without_a_vanishing_gradient():
 
 
 def test_no_gradient_of_plain_56_vanishes_at_the_paper_s_length():
-    # The text of lesson 2, section 7.
+    # The texts of lessons 2, section 6, and 9, section 5.
     found = rows_by_the_paper_s_recipe()
     for row in found[PLAIN_56[1]]:
         before, *later = row["norms"].values()
@@ -293,7 +308,7 @@ def test_the_test_errors_are_near_the_paper_s():
 
 
 def test_the_careful_start_keeps_the_stem_of_resnet_56_alive():
-    # The text of lesson 2, section 7.
+    # The text of lesson 9, section 6.
     found = rows_by_the_paper_s_recipe()
     second = [row["accuracy"][1] - row["accuracy"][0] for row in found[RESNET_56[1]]]
     assert second[0] > 0 and second[1] < -0.15 and second[2] > 0  # seed 1 is thrown back when the rate rises

@@ -56,7 +56,7 @@ def test_weights_give_the_recorded_figures_on_a_sample(run, model, depth, cifar1
 @once
 @pytest.mark.parametrize(("run", "dead"), [("cifar10_paper_56", 9), ("cifar10_paper_warm", 0)])
 def test_dead_channels_are_0_on_a_thousand_images(run, dead, cifar10):
-    # The text of lesson 2, section 7.
+    # The text of lesson 9, section 6.
     network = trained.load_trained(run, model="resnet_v1", depth=56)
     splits = plans.load_images("cifar10", cifar10)
     x = plans.scale_images(splits[1][0][:1000], plans.mean_image(splits[0][0]))

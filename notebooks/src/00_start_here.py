@@ -33,7 +33,8 @@ import keras
 from resnet_edu import backend
 
 print(f"Python {platform.python_version()}, Keras {keras.__version__} on {backend.name()}")
-print(f"{os.cpu_count()} CPU cores; devices that {backend.name()} sees: {', '.join(backend.devices())}")
+print(f"{os.cpu_count()} CPU cores")
+print(f"devices that {backend.name()} sees: {', '.join(backend.devices())}")
 
 # %% [markdown]
 # Every lesson works on a CPU with two cores. A GPU helps only in lesson 6, which trains on CIFAR-10.
@@ -147,14 +148,17 @@ except ValueError as error:
 # |---|---|---|---|
 # | 0 · Start here | this page | 15 min | 10 s |
 # | [1 · Vanishing gradients](01_vanishing_gradients.ipynb) | measure the gradient of every layer; see it vanish, explode and grow | 90 min | 20 s |
-# | [2 · Plain against residual](02_plain_vs_residual.ipynb) | watch a deep plain network fail, and test the usual explanation | 90 min | 2 min |
+# | [2 · Plain against residual](02_plain_vs_residual.ipynb) | train plain and residual networks side by side, and test the usual explanation | 90 min | 2 min |
 # | [3 · The residual block](03_residual_block.ipynb) | build the block; follow signal and gradient through 50 of them | 100 min | 10 s |
 # | [4 · ResNet v1](04_resnet_v1.ipynb) | build the network, count its cost, hunt a bug | 100 min | 10 s |
-# | [5 · ResNet v2](05_resnet_v2.ipynb) | move the ReLU, build the bottleneck, compare with v1 | 100 min | 30 s |
+# | [5 · ResNet v2](05_resnet_v2.ipynb) | move the ReLU, build the bottleneck, compare with v1 | 100 min | 40 s |
 # | [6 · Training on CIFAR-10](06_train_cifar10.ipynb) | audit a training script, train by a recipe, test once | 110 min | 30 s |
 # | [7 · Inside trained ResNets](07_inside_resnets.ipynb) | take blocks out, follow paths, look at the loss | 100 min | 30 s |
 # | [8 · ImageNet ResNets](08_imagenet_resnets.ipynb) | count the large networks, test equal outputs, move blocks | 80 min | 20 s |
+# | [9 · Degradation up close](09_degradation_up_close.ipynb) | optional: learning rates, careful starts, dead channels | 80 min | 10 s |
 #
 # The last column is rounded up, lesson 6 without CIFAR-10. `benchmarks/lessons.md` has a measurement, and the memory that each lesson needs.
+#
+# Each open lesson holds about a gigabyte of memory, and closing its tab does not free it. Before you open the next one, choose *Kernel → Shut Down Kernel*.
 #
 # **Next:** [lesson 1](01_vanishing_gradients.ipynb).

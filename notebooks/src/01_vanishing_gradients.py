@@ -36,7 +36,7 @@ convolutions = [layer.name for layer in model.layers if "_conv" in layer.name]
 print(len(convolutions), "convolutions:", *convolutions[:3], "...", convolutions[-1])
 
 # %% [markdown]
-# Gradient descent moves each *kernel*, the weights of a layer, a step against its gradient. A layer whose gradient is close to zero hardly moves. (Some optimizers, such as Adam, divide by the gradient's usual size: lesson 2.) So we ask for one number per layer: the length (L2 norm) of the gradient of the loss with respect to its kernel. The network is not trained yet. We look at the moment before the first step. Here are the two layers that are closest to the loss:
+# Gradient descent moves each *kernel*, the weights of a layer, a step against its gradient. A layer whose gradient is close to zero hardly moves. (Some optimizers, such as Adam, divide by the gradient's usual size: lesson 2.) So we ask for one number per layer: the length (L2 norm) of the gradient of the loss, the mean cross-entropy, with respect to its kernel. The network is not trained yet. We look at the moment before the first step. Here are the two layers that are closest to the loss:
 
 # %%
 from resnet_edu.gradients import describe_norms, gradient_norms, select_convolutions
@@ -61,7 +61,7 @@ for name in ["stage3_block3_conv2", "classifier"]:
 prediction_sigmoid = "b"  ### SOLUTION
 
 # %% [markdown]
-# Now all convolutions, for three depths. `fresh_gradient_norms` gives the same numbers as `gradient_norms`, for freshly drawn weights, without building a Keras model. One function measures, one draws and describes.
+# Now all convolutions, for three depths. `fresh_gradient_norms` gives the same numbers as `gradient_norms`, for freshly drawn weights, without building a Keras model. One function measures, one draws and describes. The description tells two things apart. The *trend* compares the first convolution with the last: a ratio from 1/10 to 10 is called even. The *level* is the median of all norms: below 0.0001 it is called tiny, above 1,000 huge. (The limits are ours.)
 
 # %%
 import matplotlib.pyplot as plt
@@ -209,9 +209,8 @@ axes[0].get_legend().remove()
 plt.show()
 for gain in (1, 2):
     forward, backward = signals(gain)
-    print(
-        f"gain {gain}: forward {forward[0]:.1e} to {forward[-1]:.1e}, backward {backward[-1]:.1e} to {backward[0]:.1e}"
-    )
+    print(f"gain {gain}: forward {forward[0]:.1e} to {forward[-1]:.1e},", end=" ")
+    print(f"backward {backward[-1]:.1e} to {backward[0]:.1e}")
 
 # %% [markdown]
 # With gain 1 the signal loses half of its mean square in every layer on the way forward, because ReLU sets half of it to zero. The δ loses the same on the way back. Their product is the same everywhere, and small everywhere: a flat curve at a low level. So δ does vanish, but the norms of the kernels' gradients do not show it (Glorot and Bengio 2010, section 4.2). He's factor of 2 makes up for the half that ReLU removes.
@@ -253,7 +252,22 @@ for size, images in [(8, x), (32, x_large)]:
     print(f"{size} × {size}: {describe_norms(measure(56, images, batch_norm=False))}")
 
 # %% [markdown]
-# The weights follow the same rule, only the images are larger, and the level is more than a thousand times higher. The reason should be the zeros around the image. A 3 × 3 kernel at the border sums over fewer real pixels than He's rule counts. In the last stage of the small network the maps have 2 × 2 pixels. There each output sums over 4 pixels and not over 9, so the mean square falls to 4/9 in every layer. The same count for all three stages makes the level of the small network about 7,000 times lower. What you see is close to it.
+# The weights follow the same rule, only the images are larger, and the level is thousands of times higher. The reason should be the zeros around the image. A 3 × 3 kernel at the border sums over fewer real pixels than He's rule counts. In the last stage of the small network the maps have 2 × 2 pixels. There each output sums over 4 pixels and not over 9, so the mean square falls to 4/9 in every layer. The same count for all layers:
+
+
+# %%
+def share_left(size):
+    """The share of the mean square that is left after all 55 convolutions."""
+    layers = {size: 20, size // 2: 18, size // 4: 17}  # by the size of their inputs
+    return np.prod([(1 - 2 / (3 * n)) ** (2 * count) for n, count in layers.items()])
+
+
+print(
+    f"reckoned: {np.sqrt(share_left(32) / share_left(8)):,.0f} times as high on 32 × 32 pixels"
+)
+
+# %% [markdown]
+# Along an edge of $n$ pixels a kernel is laid down in $n$ places, three pixels each, and 2 of these $3n$ are zeros: hence the formula. The reckoning is rough, as it takes means where single pixels and layers differ. It comes within a factor of two of what you see. So the zeros explain nearly all of the difference.
 
 # %% [markdown]
 # ## 5. The other side: exploding
@@ -261,9 +275,9 @@ for size, images in [(8, x), (32, x_large)]:
 # If factors below 1 make a product vanish, factors above 1 make it explode. Here are weights with σ = 0.2:
 
 # %%
-large = keras.initializers.RandomNormal(stddev=0.2)
+large = {"batch_norm": False, "initializer": keras.initializers.RandomNormal(stddev=0.2)}
 for depth in (8, 20, 56):
-    print(f"depth {depth:2}: {describe_norms(measure(depth, batch_norm=False, initializer=large))}")
+    print(f"depth {depth:2}: {describe_norms(measure(depth, **large))}")
 
 # %% [markdown]
 # The ratio is again near 1. At depth 20 and 56 the level is wrong, not the trend. One step of plain gradient descent with such a gradient throws every weight far away.
@@ -325,7 +339,10 @@ show(with_shortcuts, "ReLU, He normal, depth 56")
 
 # %%
 depths = (8, 20, 32, 44, 56)
-settings = {"plain, batch normalization": {}, "residual, batch normalization": {"network": "resnet_v1"}}
+settings = {
+    "plain, batch normalization": {},
+    "residual, batch normalization": {"network": "resnet_v1"},
+}
 ratios = {label: np.empty((len(depths), 3)) for label in settings}
 for label, setting in settings.items():
     for row, depth in enumerate(depths):
@@ -337,12 +354,12 @@ fig, ax = plt.subplots(figsize=(9, 3.5), layout="constrained")
 plotting.plot_ratios(depths, ratios, ax)
 plt.show()
 for label, values in ratios.items():
-    print(f"{label}: at depth 56 between {values[-1].min():.2g} and {values[-1].max():.2g} over three draws;")
+    least, greatest = values[-1].min(), values[-1].max()
+    print(f"{label}: at depth 56 between {least:.2g} and {greatest:.2g} over three draws;")
     medians = np.median(values, axis=1)
     growth = (medians[-1] / medians[0]) ** (1 / (depths[-1] - depths[0]))
-    print(
-        f"    from depth 8 to 56 the median goes from {medians[0]:.2g} to {medians[-1]:.2g}, × {growth:.2f} per layer"
-    )
+    print(f"    from depth 8 to 56 the median goes from {medians[0]:.2g}", end=" ")
+    print(f"to {medians[-1]:.2g}, × {growth:.2f} per layer")
 
 # %% [markdown]
 # Line: median of the three draws; band: least to greatest. In the plain network the ratio grows exponentially with depth, by nearly as much per layer as theory has it for dense ones. (At depth 8 the first norm is still the smaller one.) In the residual network it grows far more slowly.
@@ -364,14 +381,25 @@ from resnet_edu import widgets
 widgets.explore_gradients(x, y)
 
 # %% [markdown]
-# Without widgets, on GitHub or on paper, here are the answers to questions 2 and 3 as a figure:
+# Without widgets, on GitHub or on paper, here are the answers. Question 1, three draws each:
+
+# %%
+for depth in (8, 20, 56):
+    for seed in range(3):
+        norms = measure(depth, batch_norm=False, seed=seed)
+        print(f"depth {depth:2}, draw {seed}: {describe_norms(norms)}")
+
+# %% [markdown]
+# The level falls by more than four orders of magnitude, and the trend stays even, within a factor of ten. Three draws differ by less than a factor of ten, much less than the depths do. Questions 2 and 3:
 
 # %%
 answers = {
     "plain, no normalization": measure(56, **sigmoid),
     "plain, batch normalization": measure(56, **sigmoid | {"batch_norm": True}),
     "residual, no normalization": measure(56, network="resnet_v1", **sigmoid),
-    "residual, batch normalization": measure(56, network="resnet_v1", **sigmoid | {"batch_norm": True}),
+    "residual, batch normalization": measure(
+        56, network="resnet_v1", **sigmoid | {"batch_norm": True}
+    ),
 }
 show(answers, "sigmoid, Glorot uniform, depth 56")
 
@@ -390,7 +418,8 @@ for name, output, steepness in [
     ("sigmoid", value, slope),
 ]:
     variance = share @ output**2 - (share @ output) ** 2
-    print(f"wide dense layers, {name:7}: × {np.sqrt(share @ steepness**2 / variance):.2f} per layer")
+    factor = np.sqrt(share @ steepness**2 / variance)
+    print(f"wide dense layers, {name:7}: × {factor:.2f} per layer")
 
 # %% [markdown]
 # On 32 × 32 pixels nearly all of the loss is gone. And in wide dense layers behind BN the gradient does not shrink with any of the three: BN stretches it by a little more than the slopes take. So it is not the slope. We suspect the zeros around the image again: the outputs of a sigmoid lie around ½, and at the border zeros stand beside them. That makes a pattern which is the same for every image, and BN divides by the size of this pattern, too.
