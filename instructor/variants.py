@@ -71,6 +71,8 @@ def _bottlenecks(rng):
             (c, c, 2 * c),
             {"stride": 2, "preactivate": True},
         ),
+        ((odd, size, a), {"filters": c, "out_filters": 2 * b}, (c, c, 2 * b)),
+        ((size, odd, 2 * b), {"filters": b, "out_filters": 2 * b}, (b, b, 2 * b), {"preactivate": False}),
     ]
 
 
@@ -82,11 +84,11 @@ def _networks(rng, *, blocks, wrong_depths):
 
 
 def _v1_networks(rng):
-    return _networks(rng, blocks=(2, 4), wrong_depths=((9, 12, 16, 22, 27), (29, 47, 65)))
+    return _networks(rng, blocks=(2, 4), wrong_depths=((9, 12, 16, 22, 27), (29, 47, 65), (2,)))
 
 
 def _v2_networks(rng):
-    return _networks(rng, blocks=(3,), wrong_depths=((13, 16, 19, 24), (8, 26, 32, 44)))
+    return _networks(rng, blocks=(3,), wrong_depths=((13, 16, 19, 24), (8, 26, 32, 44), (2,)))
 
 
 def _paddings(rng):
@@ -192,6 +194,18 @@ VARIANTS = {
         "seed": _seed(rng),
     },
     "check_fold_bias": lambda rng: {"sizes": _some(rng, range(6, 60), 2), "seed": _seed(rng)},
+    "check_best_rate": lambda rng: {"cases": [*_some(rng, (4, 5, 6, 7), 3), 3], "seed": _seed(rng)},
+    "check_thrown_length": lambda rng: {
+        "cases": [
+            (_one(rng, range(4, 10)) + 0.5, _one(rng, range(5, 20)) + 0.5, _one(rng, range(2, 9)) / 20, m)
+            for m in (0.25, 0.75)
+        ],
+        "seed": _seed(rng),
+    },
+    "check_dead_channels": lambda rng: {
+        "cases": [(_one(rng, range(10, 40)), _one(rng, range(low, low + 8)) / 10) for low in (10, 18, 30)],
+        "seed": _seed(rng),
+    },
     "check_bottleneck_weights": lambda rng: {
         "cases": [(128, _one(rng, (24, 40, 48))), (320, 96, _one(rng, (4, 8, 16))), (640, 160, 5)],
         "seed": _seed(rng),

@@ -1,6 +1,7 @@
 """What installs the course: locked requirements, Binder's folder, one address, one door to the backends."""
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -94,6 +95,30 @@ def test_binder_uses_one_thread():
     )
     assert "OMP_NUM_THREADS=1" in run.stdout
     assert "TF_NUM_INTRAOP_THREADS=1" in run.stdout
+
+
+def test_binder_gives_back_the_kernel_of_a_closed_lesson(tmp_path):
+    (tmp_path / "python").write_text(f'#!/bin/sh\n[ "$1" = -m ] || echo {tmp_path}\n')  # pip does nothing
+    (tmp_path / "python").chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    subprocess.run(["bash", ROOT / "binder/postBuild"], env={"PATH": path}, check=True, timeout=20)
+    lab = Path("share", "jupyter", "lab")
+    ((extension, settings),) = json.loads((tmp_path / lab / "settings/overrides.json").read_text()).items()
+    package, _, plugin = extension.partition(":")
+    schema = json.loads((Path(sys.prefix) / lab / "schemas" / package / f"{plugin}.json").read_text())
+    assert settings == {"kernelShutdown": True}
+    assert schema["properties"]["kernelShutdown"]["type"] == "boolean"
+
+
+def test_the_guide_has_the_measured_time_of_each_lesson():
+    measured = re.findall(r"^\| \d\d_\w+ \| (\d+) \|", (ROOT / "benchmarks/lessons.md").read_text(), re.M)
+    guide = (ROOT / "instructor/README.md").read_text()
+    assert f"| Run All, seconds | {' | '.join(measured)} |" in guide
+    start = (ROOT / "notebooks/src/00_start_here.py").read_text()
+    told = re.findall(r"^# \| .* \| \d+ min \| (\d+) (s|min) \|$", start, re.M)
+    assert len(told) == len(measured) == len(list((ROOT / "notebooks/src").glob("*.py")))
+    for (number, unit), seconds in zip(told, measured, strict=True):
+        assert int(number) * {"s": 1, "min": 60}[unit] >= int(seconds), "the last column is rounded up"
 
 
 def test_every_package_earns_its_place_in_a_line():

@@ -27,7 +27,9 @@ x = rng.uniform(0, 1, size=(4, 8, 8, 16)).astype("float32")
 
 
 def branch(x, factor):
-    first, second = (factor * keras.initializers.HeNormal(seed)((3, 3, 16, 16)) for seed in (1, 2))
+    first, second = (
+        factor * keras.initializers.HeNormal(seed)((3, 3, 16, 16)) for seed in (1, 2)
+    )
     x = ops.relu(ops.conv(x, first, padding="same"))
     return ops.convert_to_numpy(ops.conv(x, second, padding="same"))
 
@@ -185,12 +187,16 @@ for option, shortcut in zip("ABC", ("padding", "projection", "projection_all")):
 # %% tags=["exercise"]
 def residual(x, filters, stride=1):
     ### BEGIN SOLUTION
-    y = layers.Conv2D(filters, 3, strides=stride, padding="same", kernel_initializer="he_normal")(x)
+    y = layers.Conv2D(
+        filters, 3, strides=stride, padding="same", kernel_initializer="he_normal"
+    )(x)
     y = layers.ReLU()(layers.BatchNormalization()(y))
     y = layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal")(y)
     y = layers.BatchNormalization()(y)
     if x.shape != y.shape:
-        x = layers.Conv2D(filters, 1, strides=stride, padding="same", kernel_initializer="he_normal")(x)
+        x = layers.Conv2D(
+            filters, 1, strides=stride, padding="same", kernel_initializer="he_normal"
+        )(x)
     return layers.ReLU()(layers.Add()([x, y]))
     ### END SOLUTION
 
@@ -228,8 +234,10 @@ without = jacobian(lambda x: x + F(x), point)
 with_relu = jacobian(lambda x: np.maximum(x + F(x), 0), point)
 print(f"largest difference to I + dF/dx: {abs(without - right).max():.1e} without the ReLU")
 print(f"                                 {abs(with_relu - right).max():.1e} with it")
-print("rows of the Jacobian that are 0 with it:", np.flatnonzero(abs(with_relu).sum(axis=1) == 0).tolist())
-print("outputs that are negative before it:   ", np.flatnonzero(point + F(point) < 0).tolist())
+empty_rows = np.flatnonzero(abs(with_relu).sum(axis=1) == 0)
+negative = np.flatnonzero(point + F(point) < 0)
+print("rows of the Jacobian that are 0 with it:", empty_rows.tolist())
+print("outputs that are negative before it:   ", negative.tolist())
 
 # %% [markdown]
 # Without the ReLU the formula holds up to rounding. With it, the rows of the outputs that were negative are 0: there the gradient stops, on the shortcut too. The exact Jacobian is $D\,(I + \partial F/\partial x)$, where $D$ is diagonal with ones and zeros. In ResNet v1 the shortcut is free of ReLUs only within a block. From block to block the gradient passes a ReLU each time. Lesson 5 measures what this costs, and builds the block (v2) without it.
@@ -239,7 +247,7 @@ print("outputs that are negative before it:   ", np.flatnonzero(point + F(point)
 # %% [markdown]
 # ### Exercise 3 · Bug hunt: always up (easy, 10 minutes)
 #
-# A colleague wants a shortcut without a ReLU on it and writes this block. It runs. But look at what it does to its input, beside the block of the drawing:
+# A colleague writes the block of section 2, and puts the second ReLU in the wrong place. It runs. But look at what it does to its input, beside the block of the drawing:
 
 
 # %%
@@ -254,9 +262,13 @@ def broken_block(x, filters):
 keras.utils.set_random_seed(0)
 inputs = layers.Input((8, 8, 16))
 right_output = blocks.residual_block(inputs, 16, name="right")
-for name, output in [("broken block", broken_block(inputs, 16)), ("right block", right_output)]:
+for name, output in [
+    ("broken block", broken_block(inputs, 16)),
+    ("right block", right_output),
+]:
     change = keras.Model(inputs, output)(x, training=True) - x
-    print(f"{name:12} changes its input by {float(ops.min(change)):5.2f} to {float(ops.max(change)):.2f}")
+    low, high = float(ops.min(change)), float(ops.max(change))
+    print(f"{name:12} changes its input by {low:5.2f} to {high:.2f}")
 
 # %% [markdown]
 # What can such a branch never do to its input? Copy the block into the next cell as `mended_block` and mend it, so that it is again the block of section 2.
@@ -292,7 +304,7 @@ checks.check_relu_position(mended_block)
 #
 # $$y = T(x) \cdot F(x) + (1 - T(x)) \cdot x.$$
 #
-# If the gate is shut, $T = 0$, the block carries its input on. The bias of the gate starts at a negative number, so that training starts close to carry. A gate that stands at one half gives $\frac{1}{2}\,(F(x) + x)$, half of a residual block. In `blocks.highway_block` we keep the ReLU after the mix, to compare with v1:
+# If the gate is shut, $T = 0$, the block carries its input on. The bias of the gate starts at a negative number, so that training starts close to carry. A gate that stands at one half gives $\frac{1}{2}\,(F(x) + x)$, half of a residual block. In `blocks.highway_block` we keep the ReLU after the mix, to compare with v1. To see it, both blocks get the same kernels, and the gate's weights are set to 0. (A *style* holds what all layers of a block share; here we give it a seed.)
 
 # %%
 from dataclasses import replace
@@ -302,11 +314,13 @@ residual_output = blocks.residual_block(inputs, 16, style=seeded, name="residual
 highway_output = blocks.highway_block(inputs, 16, style=seeded, name="highway")
 pair = keras.Model(inputs, [residual_output, highway_output])
 for part in ("conv1", "conv2"):  # the same kernels in both blocks
-    pair.get_layer(f"highway_{part}").set_weights(pair.get_layer(f"residual_{part}").get_weights())
+    kernel = pair.get_layer(f"residual_{part}").get_weights()
+    pair.get_layer(f"highway_{part}").set_weights(kernel)
 gate = pair.get_layer("highway_gate")
 gate.set_weights([np.zeros(weight.shape) for weight in gate.weights])  # sigmoid(0) = 1/2
 of_residual, of_highway = pair(x, training=True)
-print(f"largest |highway - residual / 2|: {float(ops.max(ops.abs(of_highway - of_residual / 2))):.1e}")
+difference = ops.max(ops.abs(of_highway - of_residual / 2))
+print(f"largest |highway - residual / 2|: {float(difference):.1e}")
 
 # %% [markdown]
 # Identity shortcuts have no gate: they are never shut, and have no parameters. He et al. (2016, table 1) put gates and other things on the shortcuts of ResNet-110. The original has 6.61 % error on CIFAR-10. With a gate on branch and shortcut, as above, and the best bias, −6, it has 8.70 %. With a gate on the shortcut alone it has 12.86 % where the bias starts at 0, and 6.91 % at −6, where the gate hardly acts.

@@ -39,7 +39,8 @@ print(diagrams.summarize_network(described))
 # %% tags=["nbval-check-output"]
 convolutions = [layer for layer in resnet20.layers if "_conv" in layer.name]
 for layer in [*convolutions[:3], *convolutions[6:9], convolutions[-1]]:
-    print(f"{layer.name:20} kernel {tuple(layer.kernel.shape)!s:18} output {layer.output.shape[1:]}")
+    kernel = str(tuple(layer.kernel.shape))
+    print(f"{layer.name:20} kernel {kernel:18} output {layer.output.shape[1:]}")
 
 # %% [markdown]
 # ## 2. What a convolution costs
@@ -168,7 +169,8 @@ def build_v1(input_shape, depth, num_classes=10):
     for stage, filters in enumerate([16, 32, 64], start=1):
         for number in range(1, (depth - 2) // 6 + 1):
             stride = 2 if stage > 1 and number == 1 else 1
-            x = blocks.residual_block(x, filters, stride=stride, name=f"stage{stage}_block{number}")
+            name = f"stage{stage}_block{number}"
+            x = blocks.residual_block(x, filters, stride=stride, name=name)
     x = layers.GlobalAveragePooling2D()(x)
     return keras.Model(inputs, layers.Dense(num_classes, activation="softmax")(x))
     ### END SOLUTION
@@ -203,17 +205,20 @@ def broken_v1(input_shape, depth, num_classes=10):
     stride = 2
     for stage, filters in enumerate([16, 32, 64], start=1):
         for number in range(1, n + 1):
-            x = blocks.residual_block(x, filters, stride=stride, name=f"stage{stage}_block{number}")
+            name = f"stage{stage}_block{number}"
+            x = blocks.residual_block(x, filters, stride=stride, name=name)
             stride = 1
     x = layers.GlobalAveragePooling2D()(x)
-    return keras.Model(inputs, layers.Dense(num_classes, activation="softmax", name="classifier")(x))
+    outputs = layers.Dense(num_classes, activation="softmax", name="classifier")(x)
+    return keras.Model(inputs, outputs)
 
 
 # %%
 broken20 = broken_v1((32, 32, 3), 20)
 for name, network in [("ResNet-20", resnet20), ("broken", broken20)]:
     total = costs.total_costs(costs.layer_costs(network))
-    print(f"{name:9} {total.parameters:,} parameters, {total.multiply_adds / 1e6:.1f} million multiply-adds")
+    mega = total.multiply_adds / 1e6
+    print(f"{name:9} {total.parameters:,} parameters, {mega:.1f} million multiply-adds")
 
 # %% [markdown]
 # The 272 parameters are one more projection. (With option A as shortcut the counts would be equal.) The broken network runs without an error. But it needs 1.7 times the multiply-adds. Where do they come from?
@@ -232,9 +237,11 @@ def mended_v1(input_shape, depth, num_classes=10):
     for stage, filters in enumerate([16, 32, 64], start=1):
         for number in range(1, n + 1):
             stride = 2 if stage > 1 and number == 1 else 1
-            x = blocks.residual_block(x, filters, stride=stride, name=f"stage{stage}_block{number}")
+            name = f"stage{stage}_block{number}"
+            x = blocks.residual_block(x, filters, stride=stride, name=name)
     x = layers.GlobalAveragePooling2D()(x)
-    return keras.Model(inputs, layers.Dense(num_classes, activation="softmax", name="classifier")(x))
+    outputs = layers.Dense(num_classes, activation="softmax", name="classifier")(x)
+    return keras.Model(inputs, outputs)
     ### END SOLUTION
 
 
@@ -255,18 +262,19 @@ checks.check_stride_position(mended_v1)
 # %% tags=["nbval-check-output"]
 for name in ("article", "paper"):
     variant = models.VARIANTS[name]
+    style = variant.style
     pooling = "global" if variant.global_pooling else "8×8, then flatten"
-    print(
-        f"{name:7} bias in convolutions: {variant.style.conv_bias!s:5} shortcut: {variant.shortcut:10} pooling: {pooling}"
-    )
-    print(f"        L2: {variant.style.l2:g}, on the classifier too: {variant.style.l2_on_classifier}")
-    print(f"        BN: momentum {variant.style.bn_momentum}, epsilon {variant.style.bn_epsilon}")
+    print(f"{name:7} bias in convolutions: {style.conv_bias}, shortcut: {variant.shortcut}")
+    print(f"        pooling: {pooling}")
+    print(f"        gradient of L2: {2 * style.l2:g} · w,", end=" ")
+    print(f"on the classifier too: {style.l2_on_classifier}")
+    print(f"        BN: momentum {style.bn_momentum}, epsilon {style.bn_epsilon}")
 
 # %% [markdown]
 # - A **bias** before BN does nothing in training: BN subtracts it again. It only adds parameters. (The two projections have no BN behind them. Their 96 biases at depth 20 do learn, but the offset of the branch's last BN could do the same.)
 # - **Padding** shortcuts (option A) have no parameters, so the paper's plain and residual networks are equal in size, and differ in the shortcut alone. In the article's they are not.
 # - **Pooling** is the same for images of 32 × 32: the last map has 8 × 8 pixels.
-# - The **L2** factor: Keras' `L2(1e-4)` adds 10⁻⁴ · w² to the loss, whose gradient is 2 · 10⁻⁴ · w. The paper's weight decay of 10⁻⁴ has the gradient 10⁻⁴ · w, which in Keras is `L2(5e-5)`. So the article's term has twice the gradient of the paper's. (*Weight decay* pulls each weight a little towards zero at every step. How strongly a term in the loss does so depends on the optimizer, too: lesson 6.) We take the paper's decay to mean the classifier too, but not BN's scale and offset; it does not say.
+# - The **L2** factor: Keras' `L2(1e-4)` adds 10⁻⁴ · w² to the loss, whose gradient is 2 · 10⁻⁴ · w. The paper's weight decay of 10⁻⁴ has the gradient 10⁻⁴ · w. So the article's term has twice the gradient of the paper's. (*Weight decay* pulls each weight a little towards zero at every step. How strongly a term in the loss does so depends on the optimizer, too: lesson 6.) We take the paper's decay to mean the classifier too, but not BN's scale and offset; it does not say.
 # - **BN**: *momentum* is the share of the old moving mean that is kept at each step, *epsilon* the small number that is added to the variance. The article takes Keras' defaults. The paper does not print its own. We take PyTorch's, 0.9 and 10⁻⁵. (PyTorch writes this momentum as 0.1.)
 #
 # The counts, plain against residual:
@@ -317,12 +325,12 @@ article = {20: 274_442, 56: 861_770, 110: 1_742_762}
 paper = {20: "0.27", 32: "0.46", 44: "0.66", 56: "0.85", 110: "1.7"}
 for depth, published in article.items():
     built = models.resnet_v1((32, 32, 3), depth).count_params()
-    print(f"article, depth {depth:3}: published {published:9,}  built {built:9,}  equal: {built == published}")
+    counts = f"published {published:9,}  built {built:9,}"
+    print(f"article, depth {depth:3}: {counts}  equal: {built == published}")
 for depth, published in paper.items():
     built = trained(models.resnet_v1((32, 32, 3), depth, variant="paper"))
-    print(
-        f"paper,   depth {depth:3}: published {published:>7} M  built {built:9,}  equal: {f'{built / 1e6:.2g}' == published}"
-    )
+    counts = f"published {published:>7} M  built {built:9,}"
+    print(f"paper,   depth {depth:3}: {counts}  equal: {f'{built / 1e6:.2g}' == published}")
 
 # %% [markdown]
 # What does such a check show? The count grows by 97,888 with each $n$. So two totals fix the line, and the third follows. That they agree to the last parameter makes it very likely that kernels, biases, BN and projections are all there, in the right sizes. The paper's two digits show much less: BN is half a percent of the parameters at depth 20, so a network without any BN rounds to the same 0.27. What does neither show? Where the stride is, in which order BN, ReLU and addition come, and what is connected to what. The exact total does catch the bug of exercise 4, but only by the projection that it adds; the paper's two digits do not. The bug of the block in lesson 3 changes no count. So check more than one property: counts, output sizes, multiply-adds, and the output for known weights. This is what the checks in this course do.

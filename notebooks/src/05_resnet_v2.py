@@ -7,7 +7,7 @@
 #
 # **You need** lessons 3 and 4. No GPU, no download.
 #
-# **Time:** about 100 minutes with the exercises. All cells together run in about 30 seconds on two CPU cores.
+# **Time:** about 100 minutes with the exercises. All cells together run in about 40 seconds on two CPU cores.
 
 # %% [markdown]
 # ## 1. Before instead of after
@@ -33,21 +33,27 @@
 # %% [markdown]
 # ## 2. The bottleneck
 #
-# The article's v2 also takes another branch, the *bottleneck* of He et al. 2015b, with three convolutions: 1 × 1 to fewer channels, 3 × 3, and 1 × 1 to the channels of the output. It has nothing to do with the order of operations. The expensive 3 × 3 convolution works on few channels. Compare two ways to change a signal of 64 channels and 32 × 32 pixels:
+# The article's v2 also takes another branch, the *bottleneck* of He et al. 2015b, with three convolutions: 1 × 1, in most blocks to fewer channels, 3 × 3, and 1 × 1 to the channels of the output. It has nothing to do with the order of operations. The expensive 3 × 3 convolution then works on few channels. What does this save? On 32 × 32 pixels, compare a bottleneck, 64 channels outside and 16 inside, with two layers of 3 × 3 at 64 channels, and with two at 16, as stage 1 of ResNet v1 has them:
 
 # %% tags=["nbval-check-output"]
 from keras import Model, layers
 from resnet_edu import blocks, costs, models
 
-signal = layers.Input((32, 32, 64))
-two_layers = blocks.residual_block(signal, 64, name="basic")
-three_layers = blocks.preactivation_bottleneck(signal, 16, 64, name="bottleneck")
-for name, output in [("two 3×3", two_layers), ("1×1, 3×3, 1×1", three_layers)]:
-    parameters, multiply_adds = costs.total_costs(costs.layer_costs(Model(signal, output)))
-    print(f"{name:15} {parameters:7,} parameters {multiply_adds / 1e6:6.1f} million multiply-adds")
+wide, narrow = layers.Input((32, 32, 64)), layers.Input((32, 32, 16))
+compared = {
+    "two 3×3 at 64 channels": (wide, blocks.residual_block(wide, 64, name="wide")),
+    "two 3×3 at 16 channels": (narrow, blocks.residual_block(narrow, 16, name="narrow")),
+    "bottleneck 64–16–64": (wide, blocks.preactivation_bottleneck(wide, 16, 64, name="b")),
+}
+for name, (signal, output) in compared.items():
+    cost = costs.total_costs(costs.layer_costs(Model(signal, output)))
+    mega = cost.multiply_adds / 1e6
+    print(f"{name:22} {cost.parameters:6,} parameters {mega:5.1f} million multiply-adds")
 
 # %% [markdown]
-# The 3 × 3 convolution sees 16 channels instead of 64. So for the same cost there can be many more layers.
+# At 64 channels the bottleneck takes a seventeenth of the multiply-adds. But v1 does not have 64 channels in stage 1, it has 16. Against v1's own block the bottleneck costs about the same. (He et al. 2015b, section 4.1, on the two blocks of their figure 5: "both designs have similar time complexity".) What it gives for this cost: the signal between the blocks is four times as wide, and the block has three layers instead of two.
+#
+# This holds where few channels are inside. The article's v2 is wider inside, and costs more than v1 of the same depth: section 6 counts.
 #
 # ### Exercise 1 · Write the bottleneck (medium, 20 minutes)
 #
@@ -57,16 +63,17 @@ for name, output in [("two 3×3", two_layers), ("1×1, 3×3, 1×1", three_layers
 # %% tags=["exercise"]
 def bottleneck(x, filters, out_filters, stride=1, preactivate=True):
     ### BEGIN SOLUTION
+    same = {"padding": "same", "kernel_initializer": "he_normal"}
     y = x
     if preactivate:
         y = layers.ReLU()(layers.BatchNormalization()(y))
-    y = layers.Conv2D(filters, 1, strides=stride, padding="same", kernel_initializer="he_normal")(y)
+    y = layers.Conv2D(filters, 1, strides=stride, **same)(y)
     y = layers.ReLU()(layers.BatchNormalization()(y))
-    y = layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal")(y)
+    y = layers.Conv2D(filters, 3, **same)(y)
     y = layers.ReLU()(layers.BatchNormalization()(y))
-    y = layers.Conv2D(out_filters, 1, padding="same", kernel_initializer="he_normal")(y)
+    y = layers.Conv2D(out_filters, 1, **same)(y)
     if stride != 1 or x.shape[-1] != out_filters:
-        x = layers.Conv2D(out_filters, 1, strides=stride, padding="same", kernel_initializer="he_normal")(x)
+        x = layers.Conv2D(out_filters, 1, strides=stride, **same)(x)
     return layers.Add()([x, y])
     ### END SOLUTION
 
@@ -78,7 +85,7 @@ checks.check_bottleneck(bottleneck)
 # %% [markdown]
 # <details><summary>Hint: the check says that the shortcut comes from the wrong place</summary>
 #
-# The shortcut starts at `x`, before the first BN and ReLU. This holds for the identity and for the projection. Where the shapes agree there is no choice: behind BN and ReLU the shortcut would not be clean. Where it projects, the paper starts behind the first BN and ReLU. That works, too; the check wants the article's way.
+# The shortcut starts at `x`, before the first BN and ReLU. This holds for the identity and for the projection. Where the shapes agree there is no choice: behind BN and ReLU the shortcut would not be clean. Where it projects, the paper starts behind the first BN and ReLU (section 3). That works, too; the check wants the article's way.
 #
 # </details>
 
@@ -99,7 +106,12 @@ plt.show()
 print(diagrams.summarize_network(described))
 
 # %% [markdown]
-# Look at the first block of the first stage. The image is not halved there, and yet it needs a projection: 16 channels come in, 64 go out.
+# Look at the first block of the first stage. The image is not halved there, and yet it needs a projection: 16 channels come in, 64 go out. And in the first block of each stage the first 1 × 1 convolution reduces nothing: as many channels come in as it has filters, 16, 64 and 128. Only the other blocks narrow the signal.
+#
+# The paper's v2, `variant="paper"` in `models.resnet_v2`, differs in bias, L2 and BN as in lesson 4, and in two things more:
+#
+# - **Width.** Its blocks have 16, 32 and 64 filters inside. So there the first block of stages 2 and 3 narrows the signal, too.
+# - **Where the projection starts.** In the first block of stages 2 and 3 the article projects the block's input `x`. The paper projects `x` behind the first BN and ReLU (He et al. 2016, appendix). In the very first block nothing stands before the branch, so there is no difference.
 #
 # ### Exercise 2 · Bug hunt: the forgotten projection (easy, 10 minutes)
 #
@@ -111,17 +123,18 @@ def broken_v2(input_shape, depth, num_classes=10):
     n = models.blocks_per_stage(depth, layers_per_block=3)
     inputs = layers.Input(input_shape)
     x = blocks.conv_bn_act(inputs, 16, name="stem")
-    for stage, (filters, out_filters) in enumerate([(16, 64), (64, 128), (128, 256)], start=1):
+    for stage, (inner, outer) in enumerate([(16, 64), (64, 128), (128, 256)], start=1):
         for number in range(1, n + 1):
             first, name = number == 1, f"stage{stage}_block{number}"
             stride = 2 if first and stage > 1 else 1
             y = x if first and stage == 1 else blocks.bn_act(x, name=name, number=1)
-            y = blocks.conv(y, filters, kernel_size=1, stride=stride, name=f"{name}_conv1")
-            y = blocks.conv(blocks.bn_act(y, name=name, number=2), filters, name=f"{name}_conv2")
+            y = blocks.conv(y, inner, kernel_size=1, stride=stride, name=f"{name}_conv1")
+            y = blocks.bn_act(y, name=name, number=2)
+            y = blocks.conv(y, inner, name=f"{name}_conv2")
             y = blocks.bn_act(y, name=name, number=3)
-            y = blocks.conv(y, out_filters, kernel_size=1, name=f"{name}_conv3")
+            y = blocks.conv(y, outer, kernel_size=1, name=f"{name}_conv3")
             if stride == 2:
-                x = blocks.conv(x, out_filters, kernel_size=1, stride=2, name=f"{name}_shortcut")
+                x = blocks.conv(x, outer, kernel_size=1, stride=2, name=f"{name}_shortcut")
             x = layers.Add(name=f"{name}_add")([x, y])
     x = layers.GlobalAveragePooling2D()(blocks.bn_act(x, name="head"))
     return Model(inputs, layers.Dense(num_classes, activation="softmax")(x))
@@ -142,17 +155,20 @@ def mended_v2(input_shape, depth, num_classes=10):
     n = models.blocks_per_stage(depth, layers_per_block=3)
     inputs = layers.Input(input_shape)
     x = blocks.conv_bn_act(inputs, 16, name="stem")
-    for stage, (filters, out_filters) in enumerate([(16, 64), (64, 128), (128, 256)], start=1):
+    for stage, (inner, outer) in enumerate([(16, 64), (64, 128), (128, 256)], start=1):
         for number in range(1, n + 1):
             first, name = number == 1, f"stage{stage}_block{number}"
             stride = 2 if first and stage > 1 else 1
             y = x if first and stage == 1 else blocks.bn_act(x, name=name, number=1)
-            y = blocks.conv(y, filters, kernel_size=1, stride=stride, name=f"{name}_conv1")
-            y = blocks.conv(blocks.bn_act(y, name=name, number=2), filters, name=f"{name}_conv2")
+            y = blocks.conv(y, inner, kernel_size=1, stride=stride, name=f"{name}_conv1")
+            y = blocks.bn_act(y, name=name, number=2)
+            y = blocks.conv(y, inner, name=f"{name}_conv2")
             y = blocks.bn_act(y, name=name, number=3)
-            y = blocks.conv(y, out_filters, kernel_size=1, name=f"{name}_conv3")
+            y = blocks.conv(y, outer, kernel_size=1, name=f"{name}_conv3")
             if first:
-                x = blocks.conv(x, out_filters, kernel_size=1, stride=stride, name=f"{name}_shortcut")
+                x = blocks.conv(
+                    x, outer, kernel_size=1, stride=stride, name=f"{name}_shortcut"
+                )
             x = layers.Add(name=f"{name}_add")([x, y])
     x = layers.GlobalAveragePooling2D()(blocks.bn_act(x, name="head"))
     return Model(inputs, layers.Dense(num_classes, activation="softmax")(x))
@@ -171,7 +187,7 @@ checks.check_projection(mended_v2)
 # %% [markdown]
 # ### Exercise 3 · Build ResNet v2 (hard, 25 minutes)
 #
-# Write `build_v2(input_shape, depth, num_classes=10)`. It returns the Keras model. Use your `bottleneck` or `blocks.preactivation_bottleneck`. A depth that is not $9n + 2$ must raise a `ValueError`. Try to write it from the description above, without looking at the mended builder.
+# Write `build_v2(input_shape, depth, num_classes=10)`. It returns the Keras model of the article. Use your `bottleneck` or `blocks.preactivation_bottleneck`. A depth that is not $9n + 2$ with $n = 1, 2, …$ must raise a `ValueError`. Try to write it from the description above, without looking at the mended builder.
 
 
 # %% tags=["exercise"]
@@ -231,9 +247,9 @@ for variant, seeds in [("article", range(3)), ("paper", range(1))]:
     for version, build in [("v1", models.resnet_v1), ("v2", models.resnet_v2)]:
         for seed in seeds:
             model = build((8, 8, 1), 110, seed=seed, variant=variant)
-            norms = list(select_convolutions(gradient_norms(model, x, y)).values())
+            first, *_, last = select_convolutions(gradient_norms(model, x, y)).values()
             name = f"the {variant}'s {version}, seed {seed}"
-            print(f"{name:25} {norms[0]:18.2f} {norms[-1]:18.3f} {norms[0] / norms[-1]:7.1f}")
+            print(f"{name:25} {first:18.2f} {last:18.3f} {first / last:7.1f}")
 
 # %%
 checks.check_prediction("first_gradient_v2", prediction_v2)
@@ -241,7 +257,7 @@ checks.check_prediction("first_gradient_v2", prediction_v2)
 # %% [markdown]
 # No first gradient has vanished, and none is above 33. (The ratios of v2 compare a 3 × 3 kernel with a 1 × 1 kernel.) In the article's networks the gradient at v1's first convolution is several times *larger* than at v2's, and from last to first it grows *less* in v1. If clean shortcuts were needed for a gradient of healthy size, v1 would be in trouble here. It is not.
 #
-# In the paper's networks (one seed) it is the other way round: v2 has the larger one, and it grows more. The paper's v2 differs from the article's in three things that matter here. The first blocks of stages 2 and 3 project the signal behind BN and ReLU (hint of exercise 1). The blocks are narrower inside. And BN has a smaller epsilon. We have not changed them one at a time. What can be said: the clean shortcut alone does not settle which of v1 and v2 has the larger gradient.
+# In the paper's networks (one seed) it is the other way round: v2 has the larger one, and it grows more. The paper's v2 differs from the article's in three things that matter here. The first blocks of stages 2 and 3 project the signal behind BN and ReLU (section 3). The blocks are narrower inside. And BN has a smaller epsilon. We have not changed them one at a time. What can be said: the clean shortcut alone does not settle which of v1 and v2 has the larger gradient.
 #
 # Do the ReLUs on v1's shortcuts not harm its gradient?
 #
@@ -254,7 +270,8 @@ from resnet_edu.gradients import signal_gradient_norms
 
 
 def behind_blocks(model, last_layer):
-    names = [layer.name for layer in model.layers if "_block" in layer.name and layer.name.endswith(last_layer)]
+    in_blocks = [layer.name for layer in model.layers if "_block" in layer.name]
+    names = [name for name in in_blocks if name.endswith(last_layer)]
     return signal_gradient_norms(model, x, y, names)
 
 
@@ -272,10 +289,9 @@ ax.set_ylabel("gradient norm of the signal")
 ax.set_title("depth 110, seed 0, freshly initialized: the gradient behind each block")
 plt.show()
 for name, norms in at_110.items():
-    values = list(norms.values())
-    print(
-        f"{name:9} {len(values)} blocks: first {values[0]:9.2g}, last {values[-1]:7.2g}, ratio {values[0] / values[-1]:8.2g}"
-    )
+    first, *_, last = norms.values()
+    ends = f"first {first:9.2g}, last {last:7.2g}, ratio {first / last:8.2g}"
+    print(f"{name:9} {len(norms)} blocks: {ends}")
 
 # %% [markdown]
 # Plain and v1 have 54 blocks of two layers, v2 has 36 of three, so its curve ends earlier. In the plain network the gradient grows by a factor of millions on its way back. In both residual networks it grows by a factor of some tens. The 54 ReLUs on v1's shortcuts do not make the gradient vanish. How much do they shut? Of each stage of v1, we print how many of the values are above 0 after an addition, and how many are above 0 after **every** addition of the stage:
@@ -284,11 +300,13 @@ for name, norms in at_110.items():
 from keras import ops
 
 v1 = models.resnet_v1((8, 8, 1), 110, seed=0)
+additions = [layer for layer in v1.layers if layer.name.endswith("_add")]
 for stage in (1, 2, 3):
-    ends = [layer.output for layer in v1.layers if layer.name.endswith("_add") and f"stage{stage}" in layer.name]
+    ends = [layer.output for layer in additions if f"stage{stage}" in layer.name]
     sums = Model(v1.input, ends)(x, training=True)
     is_open = np.array([ops.convert_to_numpy(value) > 0 for value in sums])
-    every, independent = is_open.all(axis=0).mean(), np.prod(is_open.mean(axis=(1, 2, 3, 4)))
+    every = is_open.all(axis=0).mean()
+    independent = np.prod(is_open.mean(axis=(1, 2, 3, 4)))
     print(
         f"stage {stage}, {len(is_open)} additions: open on average {is_open.mean():.0%}, "
         f"first {is_open[0].mean():.0%}, last {is_open[-1].mean():.0%}, "
@@ -316,7 +334,11 @@ for stage in (1, 2, 3):
 from resnet_edu import widgets
 
 widgets.explore_gradients(
-    x, y, networks=("plain", "resnet_v1", "resnet_v2"), depths=range(20, 111, 18), batch_norm=True
+    x,
+    y,
+    networks=("plain", "resnet_v1", "resnet_v2"),
+    depths=range(20, 111, 18),
+    batch_norm=True,
 )
 
 # %% [markdown]
@@ -325,22 +347,25 @@ widgets.explore_gradients(
 # %%
 from resnet_edu.gradients import describe_norms, fresh_gradient_norms
 
-shown = {
-    f"ResNet v{version}, {label}": select_convolutions(
-        fresh_gradient_norms(x, y, depth=56, network=f"resnet_v{version}", batch_norm=batch_norm)
-    )
-    for label, batch_norm in [("BN", True), ("no BN", False)]
-    for version in (1, 2)
-}
+shown = {}
+for label, batch_norm in [("BN", True), ("no BN", False)]:
+    for version in ("v1", "v2"):
+        network = f"resnet_{version}"
+        norms = fresh_gradient_norms(x, y, depth=56, network=network, batch_norm=batch_norm)
+        shown[f"ResNet {version}, {label}"] = select_convolutions(norms)
 fig, ax = plt.subplots(figsize=(9, 3.5), layout="constrained")
 plotting.plot_gradient_norms(shown, ax)
 ax.set_title("depth 56, seed 0, with and without normalization")
 plt.show()
 for name, norms in shown.items():
     print(f"{name}: {describe_norms(norms)}")
+for version in ("v1", "v2"):
+    bn = np.median([*shown[f"ResNet {version}, BN"].values()])
+    no_bn = np.median([*shown[f"ResNet {version}, no BN"].values()])
+    print(f"ResNet {version}: median without BN / with BN {no_bn / bn:.0f}")
 
 # %% [markdown]
-# A clean shortcut does not replace normalization. Without BN the median gradient is hundreds of times as large here, in v1 and in v2. Without it each branch is of the order of the signal that enters it, so the signal grows by a factor in every block. (In lesson 3's dense chain its variance doubles. Here it is less in the later stages, because of the zeros around the image: lesson 1, section 4.) With BN the branches keep one size, and the sum grows slowly. (v2's curve goes up and down by threes, 1 × 1, 3 × 3, 1 × 1: the kernels have different sizes.)
+# A clean shortcut does not replace normalization. Without BN the median gradient is hundreds of times as large here, in v1 and in v2. (Our words for the level are wide: all from 0.0001 to 1000 is "moderate".) Without it each branch is of the order of the signal that enters it, so the signal grows by a factor in every block. (In lesson 3's dense chain its variance doubles. Here it is less in the later stages, because of the zeros around the image: lesson 1, section 4.) With BN the branches keep one size, and the sum grows slowly. (v2's curve goes up and down by threes, 1 × 1, 3 × 3, 1 × 1: the kernels have different sizes.)
 #
 # ## 5. Orders of operations
 #
@@ -361,27 +386,47 @@ orders = {"original": "residual"} | {order: order for order in blocks.ORDERS}
 
 
 def spread(order, depth, read, form):
-    values = [read(row) for row in runs.select_rows(recorded, network=orders[order], depth=depth)]
+    rows = runs.select_rows(recorded, network=orders[order], depth=depth)
+    values = [read(row) for row in rows]
     return f"{min(values):{form}} to {max(values):{form}}"
 
 
-columns = {
-    "56, epoch 8": (56, lambda row: row["accuracy"][7], ".2f"),
-    "110, epoch 2": (110, lambda row: row["accuracy"][1], ".2f"),
-    "110, epoch 8": (110, lambda row: row["accuracy"][7], ".2f"),
-    "110, first": (110, lambda row: row["norms"]["0"][0], ".1f"),
-    "110, first/last": (110, lambda row: row["norms"]["0"][0] / row["norms"]["0"][-1], ".0f"),
-}
-print("training accuracy; gradient norm before training, first and first / last; lowest to highest of three seeds")
-print(f"{'order':25}", *(f"{title:>15}" for title in columns))
-for order in orders:
-    print(f"{order:25}", *(f"{spread(order, *column):>15}" for column in columns.values()))
+def print_orders(columns):
+    print(f"{'order':25}", *(f"{title:>15}" for title in columns))
+    for order in orders:
+        ranges = (spread(order, *column) for column in columns.values())
+        print(f"{order:25}", *(f"{text:>15}" for text in ranges))
+
+
+# %%
+def accuracy_after(epoch):
+    return lambda row: row["accuracy"][epoch - 1]
+
+
+columns = {}
+for depth, epoch in [(56, 2), (56, 8), (110, 2), (110, 8)]:
+    columns[f"{depth}, epoch {epoch}"] = depth, accuracy_after(epoch), ".3f"
+print("training accuracy, lowest to highest of three seeds")
+print_orders(columns)
 print(runs.describe_run(recorded))
 
 # %% [markdown]
-# (The gradient norms are those of the kernels.) One order is far slower: BN after the addition. It stands on the shortcut and rescales the signal in every block. Its gradient grows towards the input, at depth 110 by a factor of hundreds. (That need not be the reason: the ratio of the paper's v2 in section 4 is as large.) At depth 56 it still learns, at depth 110 hardly in eight epochs. The four orders without BN on the shortcut fit nearly every image. After two epochs at depth 110, the three that leave the shortcut free of all operations are ahead of the original, full pre-activation most of all.
+# One order is far slower: BN after the addition. It stands on the shortcut and rescales the signal in every block. At depth 56 it still learns, at depth 110 hardly in eight epochs. The four orders without BN on the shortcut fit nearly every image. After two epochs the three that leave the shortcut free of all operations are ahead of the original, at both depths. At depth 110 full pre-activation is ahead of the other two as well, at depth 56 it and ReLU-only pre-activation are level.
 #
-# And the gradient before training? Full pre-activation has a much lower level than the original: 0.7 to 0.9 against 11 to 12 at the first convolution, and 0.08 to 0.09 against 1.5 to 1.6 at the last. The trend, first / last, is about the same. The article's v2 has a lower level than its v1, too (section 4). But the other two orders with a free shortcut have 6 to 12 at the first convolution. So it is not the free shortcut alone that makes it small.
+# And the gradient before training? These are the norms of the kernels:
+
+
+# %%
+columns = {
+    "first": (110, lambda row: row["norms"]["0"][0], ".1f"),
+    "last": (110, lambda row: row["norms"]["0"][-1], ".2f"),
+    "first / last": (110, lambda row: row["norms"]["0"][0] / row["norms"]["0"][-1], ".0f"),
+}
+print("gradient norm at depth 110 before training, lowest to highest of three seeds")
+print_orders(columns)
+
+# %% [markdown]
+# With BN after the addition the gradient grows towards the input, at depth 110 by a factor of hundreds. (That need not be the reason why it learns slowly: the ratio of the paper's v2 in section 4 is as large.) Full pre-activation has a much lower level than the original: 0.7 to 0.9 against 11 to 12 at the first convolution, and 0.08 to 0.09 against 1.5 to 1.6 at the last. The trend, first / last, is about the same. The article's v2 has a lower level than its v1, too (section 4). But the other two orders with a free shortcut have 6 to 12 at the first convolution. So it is not the free shortcut alone that makes it small.
 #
 # What do He et al. (2016, table 2) report for ResNet-110 on CIFAR-10? Error on the test images: BN after addition 8.17 %, ReLU before addition 7.84 %, original 6.61 %, ReLU-only pre-activation 6.71 %, full pre-activation 6.37 %. The worst order is the same. The others our small task cannot rank: they all end at 0.999 or more on the training images. That the ReLU before the addition costs 1.2 points against the original, on new images, does not show in the training accuracy of a short run.
 #
@@ -391,34 +436,57 @@ print(runs.describe_run(recorded))
 
 # %% tags=["nbval-check-output"]
 for variant in ("article", "paper"):
-    for depth in (110, 164):
-        count = models.resnet_v2((32, 32, 3), depth, variant=variant).count_params()
-        print(f"v2-{depth}, {variant:7}: {count:9,} parameters")
-print(f"v1-110, article: {models.resnet_v1((32, 32, 3), 110).count_params():9,} parameters")
+    for version, depth in [("v1", 110), ("v2", 110), ("v2", 164)]:
+        build = models.BUILDERS[f"resnet_{version}"]
+        network = build((32, 32, 3), depth, variant=variant)
+        cost = costs.total_costs(costs.layer_costs(network))
+        mega = f"{cost.multiply_adds / 1e6:4.0f} million multiply-adds"
+        print(f"{version}-{depth}, {variant:7}: {cost.parameters:9,} parameters, {mega}")
 
 # %% [markdown]
-# The article's v2 is wider inside than the paper's, 16, 64 and 128 filters instead of 16, 32 and 64. This makes it about 2.9 times as large, and about 1.9 times as large as the article's v1 of the same depth. The half point compares two networks that differ in the order of operations, in the kind of block, and in size. It says nothing about any of the three alone. The paper compares pre-activation with the original order in networks of the same size, and there the gain at 110 layers is 0.24 points. The article gives no spread of its runs.
+# The article's v2 is wider inside than the paper's, 16, 64 and 128 filters instead of 16, 32 and 64. This makes it about 2.9 times as large, and about 1.9 times as large as the article's v1 of the same depth. It takes 1.5 times the multiply-adds of that v1. In the paper's widths the bottleneck does what section 2 said: v2-164 has as many blocks as v1-110, 54, and costs about the same. (Where the projections of stages 2 and 3 start, before BN and ReLU in the article's v2 and behind them in the paper's, changes no count.) The half point compares two networks that differ in the order of operations, in the kind of block, and in size. It says nothing about any of the three alone. The paper compares pre-activation with the original order in networks of the same size, and there the gain at 110 layers is 0.24 points. The article gives no spread of its runs.
 #
-# Our own short recording has both versions: ten epochs on CIFAR-10, recipe `quick` of lesson 6, in the paper's widths.
+# Our own short recording has both versions: ten epochs on CIFAR-10, recipe `quick` of lesson 6, in the paper's variants: their v2 projects behind BN and ReLU.
 
 # %%
 cifar = runs.load_run("cifar10_short")
 residual = [row for row in runs.select_rows(cifar, seed=0) if row["model"] != "plain_net"]
 versions = {f"v{row['model'][-1]}-{row['depth']}": row for row in residual}
-fig, ax = plt.subplots(figsize=(9, 3.6), layout="constrained")
-plotting.plot_accuracies({name: runs.accuracy_history(row) for name, row in versions.items()}, ax)
-ax.set_title("CIFAR-10, ten epochs")
+histories = {name: runs.accuracy_history(row) for name, row in versions.items()}
+fig, ax = plt.subplots(figsize=(9, 4), layout="constrained")
+plotting.plot_accuracies(histories, ax)
+ax.set_ylim(0.6, 0.92)
+ax.set_title("CIFAR-10, ten epochs, rate 0.1 (the axis begins at 0.6)")
 plt.show()
 for name, row in versions.items():
-    count = models.BUILDERS[row["model"]]((32, 32, 3), row["depth"], variant="paper").count_params()
-    accuracies = f"training accuracy {row['accuracy'][-1]:.3f}, test {row['test_accuracy']:.3f}"
-    print(f"{name} {count:7,} parameters  {accuracies}")
-    firsts = "   ".join(f"{row['norms'][epoch][0]:.2f}" for epoch in ("0", "1", "2", "10"))
-    print(f"   gradient norm at the first convolution, before training and after 1, 2 and 10 epochs: {firsts}")
-print(runs.describe_run(cifar | {"rows": list(versions.values())}))
+    build = models.BUILDERS[row["model"]]
+    count = build((32, 32, 3), row["depth"], variant="paper").count_params()
+    print(f"{name} {count:7,} parameters, training accuracy {row['accuracy'][-1]:.3f}")
 
 # %% [markdown]
-# Of the two v1 networks the deep one is behind after ten epochs, of the two v2 networks the shallow one. V2-56 has fewer parameters than v1-56 and learns much faster. So the deep v2 is the easier one to train here. Before training, both gradients are about 3 at the first convolution. After one and two epochs v1's is 4 to 7 times smaller than v2's there, after ten 1.3 times. It need not be the cause. At the rate 0.01 (lesson 2) v1-56 has the larger norm there, 0.54 and 0.86 after one and two epochs. It ends at 0.822, still behind v2-56's 0.901 at the rate 0.1. So the rate matters for v1-56; v2-56 was not trained at 0.01. The two differ in the order, in the kind of block, in the number of blocks (v2-56 has 18, v1-56 has 27), in the widths and in the shortcuts: where the shape changes v1 pads and v2 projects. It is one seed. And it says little about the end of a full training, where the paper's v1-56 reaches 93.03 %.
+# The same in a table, and below it the two other recordings of v1-56, which began at another rate (lesson 9). The last four columns are the gradient norm at the first convolution, before training and after 1, 2 and 10 epochs.
+
+# %%
+others = runs.load_run("cifar10_rates")
+others["rows"] = runs.select_rows(others, model="resnet_v1")
+print("rate of epochs 1 and 2       training   test   before      1      2     10")
+for row in [*versions.values(), *others["rows"]]:
+    name = f"v{row['model'][-1]}-{row['depth']}"
+    first, second = row["learning_rate"][:2]
+    norms = "".join(f"{row['norms'][epoch][0]:7.2f}" for epoch in ("0", "1", "2", "10"))
+    ends = f"{row['accuracy'][-1]:.3f}  {row['test_accuracy']:.3f}"
+    print(f"{name:8} {first:5g} {second:5g}            {ends}  {norms}")
+for run in (cifar | {"rows": list(versions.values())}, others):
+    print(runs.describe_run(run))
+
+# %% [markdown]
+# At the rate 0.1, of the two v1 networks the deep one is behind after ten epochs, of the two v2 networks the shallow one. (In the figure all four begin below the axis, v1-56 stays there for four epochs.) V2-56 has fewer parameters than v1-56 and learns much faster. So the deep v2 is the easier one to train here.
+#
+# How much of this is the start? With one careful epoch at 0.01 and then the same rate 0.1, v1-56 ends at 0.846, and at 0.799 on the test images. That is about half of the way from its 0.785 and 0.739 to v2-56's 0.901 and 0.845. So about half of the distance here is not a matter of the architecture alone: a gentler start removes it. V2-56 was not trained with such a start, and v1-56 is still behind it, and behind v1-20.
+#
+# And the gradient? Before training, both are about 3 at the first convolution. With 0.1 at once v1-56's is 4 to 7 times smaller than v2-56's after one and two epochs, after ten 1.3 times. It need not be the cause. With the careful start v1-56's norm is 1.03 and 0.35 after one and two epochs, not below v2-56's, and at the rate 0.01 it is larger, 0.54 and 0.86. Both end behind v2-56. (V2-56 was not trained at 0.01.)
+#
+# The two networks differ in the order, in the kind of block, in the number of blocks (v2-56 has 18, v1-56 has 27), in the widths and in the shortcuts: where the shape changes v1 pads and v2 projects. It is one seed, and the careful start ran on another kind of CPU. And it says little about the end of a full training, where the paper's v1-56 reaches 93.03 %.
 #
 # ### Exercise 4 · An equal budget (easy, 10 minutes)
 #
@@ -441,7 +509,7 @@ checks.check_fair_depth(fair_depth)
 # - Pre-activation puts BN and ReLU before each convolution and nothing after the addition. The shortcut is then clean within each stage, from its first block's output on.
 # - At the start of training, with BN, v1's gradient at depth 110 does not vanish. Nor does the plain network's, which grows by millions. About four fifths of the ReLUs on v1's shortcuts are open on average.
 # - The published gain of v2 is 2.7 points at 1001 layers, where it trains better. It is 0.47 points with bottlenecks at 164 layers and 0.24 with two-layer blocks at 110, and lies in the test error there. In our short runs on the digits full pre-activation learns faster at 56 and 110 layers, and both orders fit all images at the end.
-# - A bottleneck does the 3 × 3 convolution on few channels, and so allows more layers for the same cost.
+# - A bottleneck of 64–16–64 channels costs about as much as two 3 × 3 layers of 16. For this cost the signal is four times as wide, and the block has three layers instead of two. The article's v2 is wider inside, and takes 1.5 times the multiply-adds of its v1 at depth 110.
 # - Before you compare accuracies, count parameters. The article's v2-110 is 2.9 times as large as the paper's, and 1.9 times as large as the article's v1-110.
 #
 # **Next:** lesson 6 trains these networks on CIFAR-10.

@@ -445,6 +445,9 @@ BOTTLENECK_CASES = [
     ((8, 6, 12), {"filters": 8, "out_filters": 20}, (8, 8, 20), {"stride": 2}),
     ((7, 6, 8), {"filters": 4, "out_filters": 12}, (4, 4, 12), {"preactivate": False}),
     ((6, 7, 8), {"filters": 4, "out_filters": 8}, (4, 4, 8), {"stride": 2, "preactivate": True}),
+    # The projection depends on stride and channels, not on preactivate.
+    ((8, 6, 12), {"filters": 8, "out_filters": 20}, (8, 8, 20)),
+    ((7, 6, 8), {"filters": 4, "out_filters": 8}, (4, 4, 8), {"preactivate": False}),
 ]
 
 

@@ -216,10 +216,10 @@ V2_MISTAKES = [
 ]
 
 RESNET_V1 = Exercise(
-    V1, V1_MISTAKES, layers=2, cases=((3, 3, 10), (1, 1, 7)), wrong_depths=(10, 11), other_depth=11
+    V1, V1_MISTAKES, layers=2, cases=((3, 3, 10), (1, 1, 7)), wrong_depths=(10, 11, 2), other_depth=11
 )
 RESNET_V2 = Exercise(
-    V2, V2_MISTAKES, layers=3, cases=((2, 3, 10), (1, 1, 7)), wrong_depths=(12, 14), other_depth=14
+    V2, V2_MISTAKES, layers=3, cases=((2, 3, 10), (1, 1, 7)), wrong_depths=(12, 14, 2), other_depth=14
 )
 
 
@@ -341,17 +341,19 @@ def _diagnose_output(learners, classes):
 
 
 def _refuses(answer, depth, exercise):
-    """Make sure that a depth that does not fit the rule raises a ValueError."""
-    hint = f"Raise a ValueError unless depth = {exercise.rule}."
+    """Make sure that a depth that does not fit the rule raises a ValueError; 2 fits it with n = 0 only."""
+    rule = f"{exercise.rule} with n = 1, 2, …"
+    hint = "It has no block: n = 0. Raise a ValueError there, too." if depth == 2 else ""
+    hint = hint or f"Raise a ValueError unless depth = {rule}"
     try:
         call(answer, (SIZE, SIZE, 3), depth)
     except ValueError:
         return
     except NothingReturnedError:
-        wrong(f"depth={depth} is not {exercise.rule}, and the function returns nothing instead of an error.", hint)
+        wrong(f"depth={depth} is not {rule}, and the function returns nothing instead of an error.", hint)
     except Exception as error:
-        wrong(f"depth={depth} is not {exercise.rule}; it stops with {type(error).__name__}, not ValueError.", hint)
-    wrong(f"depth={depth} gives a network, though it is not {exercise.rule}.", hint)
+        wrong(f"depth={depth} is not {rule}; it stops with {type(error).__name__}, not ValueError.", hint)
+    wrong(f"depth={depth} gives a network, though it is not {rule}", hint)
 
 
 def _diagnose(small, large, exercise):

@@ -21,7 +21,7 @@ def article_schedule(epoch):
 def check_hold_out(answer, *, cases=((2000, False), (2000, True), (2500, False)), seed=0):
     """Exercise "Keep images back": `hold_out(images, labels)` returns what to train on and what to validate on.
 
-    Any random or stratified tenth is right, however it is drawn.
+    Any random or stratified tenth is right, however it is drawn, if it is the same when it is drawn again.
     """
 
     def verify():
@@ -33,8 +33,9 @@ def check_hold_out(answer, *, cases=((2000, False), (2000, True), (2500, False))
             # The first pixels hold the image's own number, so that each can be found again.
             images = np.zeros((count, 2, 2, 1), np.uint8)
             images[:, 0, 0, 0], images[:, 0, 1, 0] = np.divmod(np.arange(count), 256)
-            parts = _read_parts(call(answer, images.copy(), labels.copy()))
+            parts, again = (_read_parts(call(answer, images.copy(), labels.copy())) for _ in range(2))
             _check_parts(parts, labels, is_sorted)
+            _check_same(parts, again)
         return (
             "Right: a tenth is kept back, no image is in both parts or lost, every label is still with its image, "
             "and every class is in both parts. The test set was not touched."
@@ -61,8 +62,13 @@ def _read_parts(value):
     return parts
 
 
+def _numbers(images):
+    """Read the number of each image, which stands in its first pixels."""
+    return images[:, 0, 0, 0].astype(int) * 256 + images[:, 0, 1, 0]
+
+
 def _check_parts(parts, labels, is_sorted):
-    numbers = [images[:, 0, 0, 0].astype(int) * 256 + images[:, 0, 1, 0] for images in (parts[0], parts[2])]
+    numbers = [_numbers(parts[0]), _numbers(parts[2])]
     count, kept_back = len(labels), len(numbers[1])
     together = np.concatenate(numbers)
     if (np.bincount(together, minlength=count) > 1).any():
@@ -91,6 +97,18 @@ def _check_parts(parts, labels, is_sorted):
             if is_sorted
             else f"the classes {missing[1] or missing[0]} are missing from the {where} part.",
             "Draw the indices at random, or a tenth of each class, instead of taking the last ones.",
+        )
+
+
+def _check_same(parts, again):
+    """Compare which images two calls keep back; their order is free."""
+    kept, kept_again = _numbers(parts[2]), _numbers(again[2])
+    others = np.setdiff1d(kept_again, kept).size
+    if others or len(kept) != len(kept_again):
+        wrong(
+            f"called again with the same arrays, it keeps other images back: {others} of {len(kept_again)} "
+            "were trained on before.",
+            "Make the generator inside the function, with a fixed seed: np.random.default_rng(0).",
         )
 
 

@@ -307,7 +307,13 @@ def bottleneck(x, filters, out_filters, stride=1, preactivate=True, *, mistake=N
     y = bn(y) if mistake == "bn at the end" else y
     if mistake == "plain":
         return y
-    if x.shape != y.shape or mistake == "always":
+    asked = {
+        "always": True,
+        "projects by options": stride != 1 or not preactivate,
+        "projects where bare": stride != 1 or x.shape != y.shape or not preactivate,
+        "projects where bare only": stride != 1 or (x.shape != y.shape and not preactivate),
+    }
+    if asked.get(mistake, x.shape != y.shape):
         x = conv(activated if mistake == "activated projection" else x, y.shape[-1], 1, stride)
     if mistake == "maximum":
         return layers.Maximum()([x, y])
@@ -440,6 +446,9 @@ WRONG = {
         (mistaken_bottleneck("no last bn"), "no BN-ReLU before the last convolution"),
         (mistaken_bottleneck("plain"), "a plain block"),
         (mistaken_bottleneck("always"), "also where the shapes agree"),
+        (mistaken_bottleneck("projects by options"), "adds tensors of the shapes (8, 6, 12) and (8, 6, 20)"),
+        (mistaken_bottleneck("projects where bare"), "too many: 1 × convolution 1×1 from 8 to 8 channels"),
+        (mistaken_bottleneck("projects where bare only"), "adds tensors of the shapes (8, 6, 12) and (8, 6, 20)"),
         (mistaken_bottleneck("maximum"), "but not what comes after the last"),
         (v1_bottleneck, "the order of v1"),
         (never_projects, "adds tensors of the shapes (8, 6, 12) and (4, 3, 20)"),

@@ -39,12 +39,12 @@ def v1(
     head=layers.GlobalAveragePooling2D,
     activation="softmax",
     per_n=6,
-    strict=True,
+    fits=lambda n, rest: n >= 1 and not rest,
     strides="first of the stage",
 ):
     """A builder in which one thing can be done otherwise."""
     n, rest = divmod(depth - 2, per_n)
-    if strict and rest:
+    if not fits(n, rest):
         raise ValueError(f"depth must be {per_n}n + 2")
     inputs = layers.Input(input_shape)
     x = stem(inputs)
@@ -62,8 +62,9 @@ def v1(
     return keras.Model(inputs, layers.Dense(num_classes, activation=activation)(head()(x)))
 
 
-def like_the_article(input_shape, depth, num_classes=10):
-    if (depth - 2) % 6 != 0:
+def like_the_article(input_shape, depth, num_classes=10, *, least=8):
+    """The article's code, which takes depth 2; with `least` it does not."""
+    if (depth - 2) % 6 != 0 or depth < least:
         raise ValueError("depth should be 6n+2")
     num_filters = 16
     num_res_blocks = int((depth - 2) / 6)
@@ -134,7 +135,7 @@ class Whole(keras.Model):
 
 
 def as_a_subclass(input_shape, depth, num_classes=10):
-    if depth % 6 != 2:
+    if depth % 6 != 2 or depth < 8:
         raise ValueError(depth)
     return Whole((depth - 2) // 6, num_classes)
 
@@ -247,10 +248,10 @@ def v2(
     activation="softmax",
     bare=lambda stage, number: stage == number == 0,
     per_n=9,
-    strict=True,
+    fits=lambda n, rest: n >= 1 and not rest,
 ):
     n, rest = divmod(depth - 2, per_n)
-    if strict and rest:
+    if not fits(n, rest):
         raise ValueError(f"depth must be {per_n}n + 2")
     inputs = layers.Input(input_shape)
     x = stem(inputs)
@@ -269,8 +270,9 @@ def resnet_layer(inputs, filters, kernel_size, strides=1, activation="relu", nor
     return conv(x, filters, kernel_size, strides)
 
 
-def v2_like_the_article(input_shape, depth, num_classes=10):
-    if (depth - 2) % 9 != 0:
+def v2_like_the_article(input_shape, depth, num_classes=10, *, least=11):
+    """The article's code, which stops at depth 2 with another error; with `least` it does not."""
+    if (depth - 2) % 9 != 0 or depth < least:
         raise ValueError("depth should be 9n+2")
     num_filters_in = 16
     inputs = layers.Input(shape=input_shape)
@@ -391,6 +393,7 @@ CORRECT = {
 
 WRONG = {
     checks.check_resnet_v1: [
+        (otherwise(like_the_article, least=2), "depth=2 gives a network, though it is not 6n + 2 with n = 1, 2"),
         (otherwise(v1, block=no_addition), "a plain block"),
         (otherwise(v1, block=relu_before_addition), "only add and never take away"),
         (otherwise(v1, block=no_last_relu), "no ReLU after the addition"),
@@ -405,7 +408,7 @@ WRONG = {
         (otherwise(v1, widths=(16, 32, 64, 128)), "16, 32, 64 and 128 filters"),
         (otherwise(v1, per_n=9), "depth=8 fails, while depth=11 gives a network"),
         (otherwise(v1, per_n=3), "3×3 convolutions with 16 filters is 13, not 7"),
-        (otherwise(v1, strict=False), "depth=10 gives a network, though it is not 6n + 2"),
+        (otherwise(v1, fits=lambda n, rest: True), "depth=10 gives a network, though it is not 6n + 2"),
         (asserts, "it stops with AssertionError, not ValueError"),
         (ignores_depth, "there are the same"),
         (ignores_classes, "the output has 10 values"),
@@ -420,6 +423,8 @@ WRONG = {
     ],
     checks.check_stride_position: STRIDE_WRONG,
     checks.check_resnet_v2: [
+        (otherwise(v2, fits=lambda n, rest: not rest), "depth=2 gives a network, though it is not 9n + 2 with n"),
+        (otherwise(v2_like_the_article, least=2), "it stops with UnboundLocalError, not ValueError"),
         (otherwise(v2, head=lambda x: x), "nothing activates the last block's sum"),
         (otherwise(v2, head=layers.ReLU()), "no batch normalization before the last ReLU"),
         (otherwise(v2, bare=lambda stage, number: False), "repeats the BN-ReLU"),
@@ -431,7 +436,7 @@ WRONG = {
         (otherwise(v2, block=v2_with_relu), "a ReLU after the addition"),
         (otherwise(v2, activation=None), "no softmax"),
         (otherwise(v2, per_n=6), "depth=11 fails, while depth=14 gives a network"),
-        (otherwise(v2, strict=False), "depth=12 gives a network"),
+        (otherwise(v2, fits=lambda n, rest: True), "depth=12 gives a network"),
         (models.resnet_v1, "depth=11 fails, while depth=14 gives a network"),
     ],
     checks.check_projection: PROJECTION_WRONG,

@@ -1,5 +1,6 @@
 """Answers to the exercises of lesson 6."""
 
+import functools
 import math
 
 import keras
@@ -34,6 +35,24 @@ def hold_out_in_pairs(images, labels):
     shuffled = np.random.RandomState(7).permutation(len(images))
     images, labels = images[shuffled], labels[shuffled]
     return (images[~every], labels[~every]), (images[every], labels[every])
+
+
+def hold_out_in_any_order(images, labels):
+    """The same tenth each time, in an order of chance."""
+    kept = np.random.default_rng(5).permutation(len(images)) % 10 == 0
+    rest = np.random.default_rng().permutation(np.where(~kept)[0])
+    return images[rest], labels[rest], images[kept], labels[kept]
+
+
+def another_split_each_time(images, labels, *, rng=None):
+    rng = rng or np.random.default_rng()
+    kept = rng.permutation(len(images)) < len(images) // 10
+    return images[~kept], labels[~kept], images[kept], labels[kept]
+
+
+def without_a_state(images, labels):
+    x, x_kept, y, y_kept = train_test_split(images, labels, test_size=0.1, stratify=labels)
+    return x, y, x_kept, y_kept
 
 
 def the_last_tenth(images, labels):
@@ -128,6 +147,7 @@ CORRECT = {
         hold_out_by_class,
         hold_out_by_scikit_learn,
         hold_out_in_pairs,
+        hold_out_in_any_order,
     ],
     checks.check_monitor: ["val_accuracy", " val_accuracy", "val_accuracy\n"],
     checks.check_reduced_rate: [rate_by_power, rate_by_loop, rate_as_array],
@@ -148,6 +168,12 @@ WRONG = {
         (a_half, "1000 of 2000 images are kept back"),
         (some_are_lost, "800 of 2000 images are in neither part"),
         (the_other_way_round, "1800 of 2000 images are kept back"),
+        (another_split_each_time, "called again with the same arrays, it keeps other images back"),
+        (without_a_state, "called again with the same arrays, it keeps other images back"),
+        (
+            functools.partial(another_split_each_time, rng=np.random.default_rng(0)),
+            "called again with the same arrays, it keeps other images back",
+        ),
         (images_first, "the arrays have 4 and 4 axes"),
         (lambda images, labels: (images, labels), "must return four arrays"),
         (lambda images, labels: (images, labels, images[:40], labels[:39]), "40 images came with 39 labels"),
