@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import record_lesions
 
 from resnet_edu import lesions, plans, runs, trained
 
@@ -62,6 +63,30 @@ def test_dead_channels_are_0_on_a_thousand_images(run, dead, cifar10):
     x = plans.scale_images(splits[1][0][:1000], plans.mean_image(splits[0][0]))
     stem = keras.Model(network.model.inputs, network.model.get_layer("stem_act").output)
     assert (stem.predict(x, verbose=0).max(axis=(0, 1, 2)) == 0).sum() == dead
+
+
+def test_networks_from_a_gpu_are_taken_apart_whole():
+    run = runs.load_run(record_lesions.NAME)
+    assert run["what"] == record_lesions.WHAT and run["command"] == "python tools/record_lesions.py"
+    assert [(row["source"], row["model"], row["depth"]) for row in run["rows"]] == record_lesions.NETWORKS
+    for row in run["rows"]:
+        network = trained.load_trained(row["source"], model=row["model"], depth=row["depth"])
+        removable = lesions.find_removable(lesions.dissect(network.model))
+        assert list(row["without"]) == removable and len(removable) == {20: 6, 56: 24}[row["depth"]]
+        assert row["epochs"] == len(network.row["accuracy"]) and row["seed"] == network.row["seed"]
+        for found in (row["without_some"], row["swapped"]):
+            assert list(found) == [str(count + 1) for count in range(len(removable))]
+            assert all(0 <= accuracy <= 1 for accuracies in found.values() for accuracy in accuracies)
+
+
+@once
+def test_a_recorded_lesion_of_a_gpu_s_network_comes_out_again(cifar10):
+    (row,) = runs.select_rows(runs.load_run(record_lesions.NAME), model="plain_net", depth=20)
+    network = trained.load_trained(row["source"], model="plain_net", depth=20)
+    splits = plans.load_images("cifar10", cifar10)
+    mean = plans.mean_image(splits[0][0])
+    x, y = plans.scale_images(splits[1][0][:SAMPLE], mean), splits[1][1][:SAMPLE]
+    check_lesion(trained.Trained(network.model, row), x, y, which=max)
 
 
 def check_lesion(network, x, y, *, which):

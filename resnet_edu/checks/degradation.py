@@ -48,9 +48,9 @@ def check_best_rate(answer, *, cases=(3, 5, 3, 4), seed=None):
 def _results(rng, seeds, index):
     """Five rates in any order, the best by its median, mean, worst and best seed, and none of these."""
     names, order = rng.permuted(RATES), rng.permuted(range(5))
-    middle = 0.72 + rng.uniform(0, 0.05, seeds)
-    middle[0] = 0.11 + 0.01 * index  # the highest median, although one seed fails
-    mean = np.linspace(0.45, 0.9, seeds) + rng.uniform(0, 0.01, seeds)
+    middle = 0.72 + rng.uniform(0, 0.05, seeds)  # the highest median, although fewer than half of the seeds fail
+    middle[: (seeds - 1) // 2] = 0.11 + 0.01 * index + rng.uniform(0, 0.05, (seeds - 1) // 2)
+    mean = np.linspace(0.45, 0.92, seeds) + rng.uniform(0, 0.01, seeds)
     worst = 0.6 + rng.uniform(0, 0.05, seeds)
     lucky = 0.4 + rng.uniform(0, 0.05, seeds)
     lucky[-1] = 0.97 - 0.01 * index
@@ -104,6 +104,21 @@ RATE_MISTAKES = [
         "Compare the accuracies, and return their rate.",
     ),
     (
+        lambda results: _best(results, lambda values: sorted(values)[len(values) // 2]),
+        "of an even number of seeds, the upper one of the middle two was taken.",
+        "The median is their mean: np.median does that.",
+    ),
+    (
+        lambda results: _best(results, lambda values: sorted(values)[1]),
+        "the second of the sorted accuracies was taken.",
+        "That is the median of three seeds only.",
+    ),
+    (
+        lambda results: _best(results, lambda values: statistics.mean(sorted(values)[1:-1])),
+        "the best and the worst seed were left out, and the others averaged.",
+        "The median is the middle one.",
+    ),
+    (
         lambda results: _best(results, lambda values: values[len(values) // 2]),
         "the middle one of each list was compared, in the order in which they stand.",
         "Sort first, or use np.median.",
@@ -133,7 +148,8 @@ def check_thrown_length(answer, *, cases=((5.7, 7.0, 0.05, 0.9), (8.0, 30.0, 0.0
             hint="The step of the rate times the gradient counts 1 / (1 - momentum) times; then Pythagoras.",
         )
         return (
-            "Right: a step at right angles makes a kernel longer, and the momentum makes it so many times as long."
+            "Right: a step at right angles makes a kernel longer. The momentum makes the step 1 / (1 - m) times "
+            "as long."
         )
 
     return run(answer, verify, hint="Its arguments are length, gradient, rate, momentum: four numbers.")
