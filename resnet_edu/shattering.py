@@ -49,9 +49,9 @@ def autocorrelation(values, lag):
 
 
 def measure_shattering(layers, *, lags, seeds=10, **network):
-    """Return the autocorrelation at each of `lags`, the mean over so many seeds, as an array."""
+    """Return the autocorrelation at each of `lags`, for each of so many seeds, as an array `(seeds, lags)`."""
     runs = (input_gradients(layers, seed=seed, **network) for seed in range(seeds))
-    return np.mean([[autocorrelation(gradients, lag) for lag in lags] for gradients in runs], axis=0)
+    return np.array([[autocorrelation(gradients, lag) for lag in lags] for gradients in runs])
 
 
 def _activate(x, batch_norm):
@@ -60,5 +60,5 @@ def _activate(x, batch_norm):
         scale = np.sqrt(x.var(axis=1, keepdims=True) + BN_EPSILON)
         x = (x - x.mean(axis=1, keepdims=True)) / scale
     else:
-        scale = 1.0
+        scale = np.float32(1)  # a Python float would make the slope double precision, and slow
     return np.maximum(x, 0), (x > 0) / scale

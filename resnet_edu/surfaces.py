@@ -59,3 +59,16 @@ def measure_surface(model, x, y, *, positions, seed=0, batch_statistics=False):
     loss = backend.compiled(loss)
     positions = [ops.convert_to_tensor(position, "float32") for position in positions]
     return np.array([[float(loss(a, b)) for b in positions] for a in positions])
+
+
+def at_distance(losses, positions, distance):
+    """Return the losses at this distance from the middle on the two axes, an array of four: two on each.
+
+    `losses` is an array `(positions, positions)`, as `measure_surface` returns it. At distance 0 all four are the
+    loss in the middle. Raises ValueError where `positions` lacks 0 or the distance, to either side.
+    """
+    places = [np.flatnonzero(np.isclose(positions, wanted)) for wanted in (0, -distance, distance)]
+    if not all(len(place) for place in places):
+        raise ValueError(f"0, {-distance} and {distance} must be among the positions, which are {list(positions)}")
+    losses, (middle, back, forth) = np.asarray(losses), (place[0] for place in places)
+    return losses[[back, forth, middle, middle], [middle, middle, back, forth]]

@@ -64,3 +64,19 @@ def test_every_point_is_the_loss_with_moved_weights(model, batch, batch_statisti
             logits = signal @ kernel + bias
             loss = np.mean(special.logsumexp(logits, axis=1) - logits[np.arange(9), y])
             assert found[row, column] == pytest.approx(loss, rel=2e-3)
+
+
+def test_losses_at_a_distance_lie_on_the_axes():
+    positions = [-1.0, -0.3333, 0.0, 0.3333, 1.0]
+    losses = [[10 * row + column for column in range(5)] for row in range(5)]
+    assert surfaces.at_distance(losses, positions, 0.3333).tolist() == [12, 32, 21, 23]
+    assert surfaces.at_distance(np.array(losses), positions, 1).tolist() == [2, 42, 20, 24]
+    assert surfaces.at_distance(losses, positions, 0).tolist() == [22] * 4
+    fine = np.linspace(-1, 1, 11)  # 0.6 is among them up to rounding only
+    assert surfaces.at_distance(np.add.outer(fine, 10 * fine), fine, 0.6) == pytest.approx([-0.6, 0.6, -6, 6])
+
+
+@pytest.mark.parametrize("positions", [[-1, 0, 1], [0.5, 0, 1], [-0.5, 0.1, 0.5]], ids=str)
+def test_a_distance_that_was_not_measured_is_refused(positions):
+    with pytest.raises(ValueError, match="must be among the positions"):
+        surfaces.at_distance(np.zeros((3, 3)), positions, 0.5)

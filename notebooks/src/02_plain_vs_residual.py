@@ -317,7 +317,7 @@ print("each: lowest to highest of three seeds;", runs.describe_run(causal))
 #
 # - **A vanished level goes with failure.** In three of the four rows without BN the level is at most a few millionths, down to exactly 0. These networks guess: one image in ten is right. This is the vanishing gradient, and it is real: it is gone at all layers, before the first step.
 # - **With He weights, shortcuts cure it.** Without BN the plain network is dead, and the residual one has a level in the hundreds and trains. With tiny weights they do not. (He's rule keeps the level on large images. On 8 × 8 pixels it loses it at the zeros around the image: lesson 1, section 4.)
-# - **With BN nothing has vanished before training.** All four rows have a level between 1 and 100. Yet the plain networks learn little. (During training, with He weights: section 3. With tiny weights, the level of one of the three seeds fell to 0.002.)
+# - **With BN nothing has vanished before training.** All four rows have a level between 1 and 100. Yet the plain networks learn little. (During training, with He weights: section 3. With tiny weights, the level of one of the three seeds fell to 0.005.)
 # - **The trend alone does not decide it.** With BN and tiny weights the plain network has the *steeper* trend, 1.16 a layer against 1.13, and learns *better* than with He weights. Still, no plain network of this depth learns the task in eight epochs.
 #
 # One doubt remains about the first point. The loss has an L2 term, which pulls all weights to zero. Where the gradient of the cross-entropy is tiny, this term may be what kills the network. So we change this one thing: the half of the experiment without BN again, 60 trainings, without the L2 term.
@@ -442,12 +442,12 @@ for depth in depths:
 #
 # ### One rate for all?
 #
-# One more thing was the same for all these networks: the optimizer and its learning rate. Perhaps it does not suit plain-56. Lesson 9 has the test, recorded with SGD at five rates with three seeds. The rate matters much: after 120 epochs plain-56 fits 0.34 to 0.41 of the training images at the usual rate, and 0.67 to 0.76 at its best. But there, too, it is far behind plain-20 and ResNet-56, which fit 0.986 and more at the same rate. And no gradient norm of it was below 0.17, at any moment that was measured. So compare networks at the best rate of each. Degradation remains.
+# One more thing was the same for all these networks: the optimizer and its learning rate. Perhaps it does not suit plain-56. Lesson 9 has a test, recorded with another optimizer, SGD (stochastic gradient descent: lesson 6), at five rates with three seeds. (The networks and the images differ a little from those here, so compare these figures with each other only.) The rate matters much: after 120 epochs plain-56 fits 0.34 to 0.41 of the training images at 0.05, where plain-20 and ResNet-56 are at their best, and 0.67 to 0.76 at its own best rate, 0.001. But at that rate, too, it is far behind plain-20 and ResNet-56, which fit 0.986 and more. And no gradient norm of it was below 0.17 there, at any moment that was measured. (At larger rates gradients in front do become small, after the first steps.) So compare networks at the best rate of each. Degradation remains.
 #
 # ## 5. What is known
 #
 # - **The paper** (He et al. 2015b, section 4.1) says it of its own plain networks: with BN the difficulty is "unlikely to be caused by vanishing gradients". BN keeps the variances of the forward signals above zero, and the gradients that come back have healthy norms. It leaves the reason open. It conjectures that deep plain networks may get better only "exponentially" slowly. With three times as many steps the authors still saw the degradation.
-# - **The usual explanation**, in many tutorials, says that the gradients vanish. For networks without BN, or with badly chosen weights, it can be right: there the level can be gone before the first step. For plain-56 with BN and He weights it contradicts the measurement. At the start its gradients grow. With Adam, and with SGD at its best rate, nothing vanishes later on either, and it is behind all the same.
+# - **The usual explanation**, in many tutorials, says that the gradients vanish. For networks without BN, or with badly chosen weights, it can be right: there the level can be gone before the first step. For plain-56 with BN and He weights it contradicts the measurement. At the start its gradients grow. With Adam, and with SGD at its best rate, nothing vanishes later on either, and it is behind all the same. (With SGD at larger rates gradients in front become small after the first steps: lesson 9, section 3.)
 # - **Exploding instead.** Yang et al. (2019) show that BN itself makes the gradients of plain networks grow exponentially towards the input, and see in this why very deep ones cannot be trained. This fits our ratios at the start. (With Adam at 0.001 and with SGD they fall within one epoch. With Adam at 0.0001 they are still above 100 after 40 epochs.)
 # - **Other reasons.** The gradients of deep plain networks with BN come to resemble white noise (lesson 7): they change so quickly with the input that a step for one image may be no guide for the next (*shattered gradients*, Balduzzi et al. 2017). The loss surface of ResNet-56 without shortcuts looks chaotic in slices around the trained weights, with them it looks smooth (Li et al. 2018). And for the other side of the question: BN makes the branch of a residual block small against its shortcut, so that a fresh network acts like a shallow one (De and Smith 2020).
 #
@@ -465,7 +465,7 @@ for depth in depths:
 #
 # (The 6.43 is the best of five runs; their mean is 6.61.) In the plain networks the error rises with depth, in the residual ones it falls. The training errors have the same order (figure 6). On ImageNet, validation images, plain-34 has 28.54 % top-1 error and plain-18 has 27.94 %; ResNet-34 has 25.03 % and ResNet-18 27.88 %. For the plain networks the direction is the same as on our digits. The residual ones fit all digits at every depth, so there they cannot show a gain.
 #
-# We trained the four networks by the paper's recipe (`paper` in lesson 6), on a GPU that was ours for a quarter of an hour at a time. Those of depth 20 have the paper's 164 epochs and three seeds, one ResNet-56 has them, too. The plain-56 shown here was ended after 131 epochs. The two deep ones began carefully, with the rate 0.01 until a fifth of the training images were right, as the paper has it for 110 layers. (Lesson 9, section 5, has all trainings: a second plain-56, two more of ResNet-56, and both networks with the usual start.) Training errors are means over an epoch, on shifted and mirrored images. The rate falls to a tenth after 82 and after 123 epochs.
+# We trained the four networks by the paper's recipe (`paper` in lesson 6: SGD at the rate 0.1), on a GPU that was ours for a quarter of an hour at a time. Those of depth 20 have the paper's 164 epochs and three seeds. The ResNet-56 shown has 164 epochs, too, the last 26 on two CPU cores. The plain-56 was ended after 131. The two deep ones began carefully, with 0.01 until a fifth of the training images were right, and 0.1 from then on, as the paper has it for 110 layers. (Lesson 9, section 5, has all trainings: a second plain-56, two more of ResNet-56, and both networks with 0.1 from the start.) Training errors are means over an epoch, on shifted and mirrored images. The rate falls to a tenth after 82 and after 123 epochs.
 
 # %%
 paper_runs = [runs.load_run(f"cifar10_paper{which}") for which in ("", "_warm", "_56")]
@@ -477,11 +477,10 @@ on_cifar10 = {
 }
 fig, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
 plotting.plot_errors({name: row["accuracy"] for name, row in on_cifar10.items()}, axes[0])
-norms = on_cifar10["plain-56"]["norms"]  # of its second training, with the careful start
-shown = {"before training": "0"} | {f"after epoch {n}": n for n in ("1", "5", "50", "131")}
-plotting.plot_gradient_norms(
-    {text: dict(enumerate(norms[n])) for text, n in shown.items()}, axes[1]
-)
+of_plain_56 = on_cifar10["plain-56"]["norms"]  # its second training, with the careful start
+moments = {"before training": "0"} | {f"after epoch {n}": n for n in ("1", "5", "50", "131")}
+series = {text: dict(enumerate(of_plain_56[n])) for text, n in moments.items()}
+plotting.plot_gradient_norms(series, axes[1])
 axes[1].set_title("plain-56, gradient norms")
 plt.show()
 for name, row in on_cifar10.items():
@@ -490,10 +489,11 @@ for name, row in on_cifar10.items():
     print(f"{name:9} training error {', '.join(errors)} epochs; test error {tested}")
 
 # %%
-for text, epoch in shown.items():
-    first, last, smallest = norms[epoch][0], norms[epoch][-1], min(norms[epoch])
-    print(f"plain-56 {text:15}: first / last norm {first / last:.2g}, smallest {smallest:.2g}")
-print("smallest at any of the nine moments measured:", min(map(min, norms.values())))
+for text, epoch in moments.items():
+    first, *_, last = of_plain_56[epoch]
+    smallest = min(of_plain_56[epoch])
+    print(f"plain-56 {text:15}: first / last norm {first / last:.3g}, smallest {smallest:.2g}")
+print("smallest at any of the nine moments measured:", min(map(min, of_plain_56.values())))
 for run in paper_runs:
     print(runs.describe_run(run))
 

@@ -7,7 +7,7 @@
 #
 # **You need** lessons 3 and 4. No GPU, no download.
 #
-# **Time:** about 100 minutes with the exercises. All cells together run in about 40 seconds on two CPU cores.
+# **Time:** about 100 minutes with the exercises. All cells together run in about 50 seconds on two CPU cores.
 
 # %% [markdown]
 # ## 1. Before instead of after

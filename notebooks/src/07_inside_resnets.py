@@ -5,19 +5,23 @@
 #
 # **You will learn** what the shortcuts do to a network that has learned, which pictures of it hold up on a small task, and where the evidence is thinner than the usual story.
 #
-# **You need** lessons 2 and 3. No GPU, no download: three trained networks come with the course.
+# **You need** lessons 1 to 3; one table also shows networks of lessons 5 and 6. No GPU, no download: networks trained on the digits come with the course.
 #
-# **Time:** about 100 minutes with the exercises. All cells together run in about half a minute on two CPU cores.
+# **Time:** about 100 minutes with the exercises. All cells together run in about 40 seconds on two CPU cores.
 
 # %% [markdown]
 # ## 1. A network as a list of parts
 #
-# A plain network and a residual one are chains: a stem (the first convolution), blocks, a head (pooling and classifier). Three networks trained on the handwritten digits come with the course. `dissect` cuts a network into its parts. Run one after the other, they are the network again.
+# A plain network and a residual one are chains: a stem (the first convolution), blocks, a head (pooling and classifier). Here are three, trained on the handwritten digits. `dissect` cuts a network into its parts. Run one after the other, they are the network again.
 
 # %%
 from resnet_edu import lesions, trained
 
-depths = {"ResNet-56": ("resnet_v1", 56), "ResNet-20": ("resnet_v1", 20), "plain-20": ("plain_net", 20)}
+depths = {
+    "ResNet-56": ("resnet_v1", 56),
+    "ResNet-20": ("resnet_v1", 20),
+    "plain-20": ("plain_net", 20),
+}
 nets = {
     label: trained.load_trained("digits_trained", model=model, depth=depth)
     for label, (model, depth) in depths.items()
@@ -25,10 +29,9 @@ nets = {
 parts = {label: lesions.dissect(net.model) for label, net in nets.items()}
 (x_train, y_train), (x, y) = nets["ResNet-56"].load_images()
 for label, chain in parts.items():
-    recorded = nets[label].row["test_accuracy"]
-    print(
-        f"{label:9} {len(chain) - 2:2} blocks, test accuracy {lesions.accuracy_of(chain, x, y):.3f} (recorded {recorded:.3f})"
-    )
+    found, recorded = lesions.accuracy_of(chain, x, y), nets[label].row["test_accuracy"]
+    print(f"{label:9} {len(chain) - 2:2} blocks, test accuracy {found:.3f}", end=" ")
+    print(f"(recorded {recorded:.3f})")
 
 # %% tags=["nbval-check-output"]
 for part in parts["ResNet-20"][:5]:
@@ -69,9 +72,9 @@ checks.check_accuracy_without(accuracy_without)
 #
 # Each network has learned as a whole. Nothing is trained again. What happens to the test accuracy if **one** block is taken out, in the median over the blocks?
 #
-# - `"a"`: all three networks fall to chance, 10 %
-# - `"b"`: plain-20 falls to chance, the ResNets lose a few points at most
-# - `"c"`: the ResNets fall to chance, plain-20 loses a few points at most
+# - `"a"`: all three networks fall to near chance, 10 %
+# - `"b"`: plain-20 falls to near chance, the ResNets lose a few points at most
+# - `"c"`: the ResNets fall to near chance, plain-20 loses a few points at most
 # - `"d"`: all three lose about half of their accuracy
 
 # %% tags=["exercise"]
@@ -87,16 +90,14 @@ plotting.plot_deletions(without_one, ax)
 ax.set_title("one block taken out of a trained network, digits")
 plt.show()
 for label, accuracies in without_one.items():
-    worst = min(accuracies, key=accuracies.get)
-    print(
-        f"{label:9} median {np.median([*accuracies.values()]):.3f}, worst {accuracies[worst]:.3f} without {worst}"
-    )
+    worst, median = min(accuracies, key=accuracies.get), np.median([*accuracies.values()])
+    print(f"{label:9} median {median:.3f}, worst {accuracies[worst]:.3f} without {worst}")
 
 # %%
 checks.check_prediction("lesion", prediction_lesion)
 
 # %% [markdown]
-# Without one block, plain-20 has 0.01 to 0.19 right, 0.11 in the median; chance is 0.10. ResNet-56 loses less than a point in the median, two of 360 images. Veit et al. (2016) took blocks out of a ResNet of 110 layers and layers out of a VGG, a plain network (lesson 8), trained on CIFAR-10, with the same outcome; they call it a *lesion study*. One thing in the figure is less often told: the blocks are **not** equal. Here the early ones, above all the second block of stage 1, cost most accuracy, the late ones hardly any. (With seed 2 the very last block is the second most important.)
+# Without one block, plain-20 has 0.11 right in the median, near chance (0.10). Single cases are not chance: 0.006 is 2 of 360 images, which is systematically wrong, not guessed. ResNet-56 loses less than a point in the median, two images. Veit et al. (2016) did the same to a ResNet of 110 layers and a VGG, a plain network (lesson 8), on CIFAR-10, with the same outcome; they call it a *lesion study*. But the blocks are **not** equal: the early ones, above all the second of stage 1, cost most accuracy, the late ones hardly any. (With seed 2 the very last block is the second most important.)
 #
 # Is one network luck? Three seeds of each were trained and taken apart:
 
@@ -116,12 +117,13 @@ for label in depths:
     whole = [row["test_accuracy"] for row in rows_of(label)]
     medians = [np.median([*row["without"].values()]) for row in rows_of(label)]
     worst = [min(row["without"].values()) for row in rows_of(label)]
-    shown = ["  ".join(f"{value:.3f}" for value in values) for values in (whole, medians, worst)]
+    columns = (whole, medians, worst)
+    shown = ["  ".join(f"{value:.3f}" for value in values) for values in columns]
     print(f"{label:22} {shown[0]:>25} {shown[1]:>25} {shown[2]:>25}")
 print(runs.describe_run(recorded))
 
 # %% [markdown]
-# The medians are much alike for the three seeds. How much ResNet-56's most important block counts is not: without it 0.44, 0.83 and 0.86 of the images are right. (Of plain-20 the best case, which is not printed, is 0.19, 0.36 and 0.24.)
+# The medians are much alike. What ResNet-56's most important block is worth is not: without it 0.44, 0.83 and 0.86 are right. (Plain-20's best cases, not printed, are 0.19, 0.36 and 0.24. The second is far above chance.)
 #
 # ### Explore
 #
@@ -133,13 +135,15 @@ from resnet_edu import widgets
 widgets.explore_lesions(parts, x, y)
 
 # %% [markdown]
-# Without widgets, a figure of the same kind. The given number of blocks was drawn at random and taken out (left), or so many random swaps of two blocks of one stage were made (right). The line is the median of five draws, the band goes from the lowest to the highest; seed 0 of each network:
+# Without widgets: so many blocks were drawn at random and taken out (left), or so many random swaps of two blocks of one stage were made (right). Line: median of five draws; band: lowest to highest; seed 0 of each network:
 
 # %%
 first_rows = {label: rows_of(label)[0] for label in depths}
 fig, axes = plt.subplots(1, 2, figsize=(11, 3.5), layout="constrained", sharey=True)
 for ax, key, what in zip(axes, ["without_some", "swapped"], ["blocks taken out", "swaps"]):
-    curves = {label: {int(n): v for n, v in row[key].items()} for label, row in first_rows.items()}
+    curves = {}
+    for label, row in first_rows.items():
+        curves[label] = {int(number): accuracies for number, accuracies in row[key].items()}
     plotting.plot_by_count(curves, ax, what=what)
 axes[0].get_legend().remove()
 plt.show()
@@ -149,30 +153,64 @@ for key in ("without_some", "swapped"):
         print(key, label, ", ".join(f"{n}: {median:.2f}" for n, median in medians.items()))
 
 # %% [markdown]
-# In the median up to six swaps cost this ResNet-56 two points at most. From seven on its median jumps between 0.45 and 0.97: the draw decides. Other seeds differ: seed 1 loses nine points at five swaps, seed 2 stays above 0.9 up to 18. In ResNet-20, seed 0, stage 1 decides: with its two blocks swapped it loses eleven points, with those of another stage hardly anything. (With seeds 1 and 2 it loses four and two.) At two swaps three of the five draws swap stage 1. (Swaps can undo each other. That is why plain-20 is whole again now and then.) Taking out **several** blocks costs more. Veit et al. report an error that grows smoothly with the number of blocks taken out of 54. Ours falls unevenly. The draw decides much: is the second block of stage 1 among them? From eleven on the median is low in all three networks. But all three got the same five draws, so this is no independent check. So "any few blocks can go" would be too strong for this network.
+# - **Swaps.** In the median up to six cost this ResNet-56 two points at most. From seven on its median jumps between 0.45 and 0.97: the draw decides. (Seed 1 loses nine points at five swaps, seed 2 stays above 0.9 up to 18.) In ResNet-20 the swap in stage 1 counts: eleven points, with the other seeds four and two. (Plain-20 is whole again where swaps undo each other.)
+# - **Several taken out** cost more. Veit et al. report an error that grows smoothly with the number of blocks taken out of 54. Here the accuracy falls unevenly. The draw decides: is the second block of stage 1 among them?
+# - **Eleven or more taken out:** the median is at most 0.40 with all three seeds of ResNet-56. (All got the same five draws.) "Any few blocks can go" would be too strong.
 #
-# The same with real images: six networks on CIFAR-10, trained for ten epochs on a CPU (well below what full training reaches). Two of them are ResNets v2, from lesson 5. The last row is ResNet-20 after the paper's 164 epochs, from lesson 6:
+# How many blocks of stage 3 does it need?
 
 # %%
-cifar, full = runs.load_run("cifar10_short"), runs.load_run("cifar10_full")
-cifar["rows"] = runs.select_rows(cifar, seed=0)
-for row in cifar["rows"] + runs.select_rows(full, model="resnet_v1", depth=20):
-    without = sorted((value, name) for name, value in row["without"].items())
-    low, median, high = without[0][0], np.median([value for value, _ in without]), without[-1][0]
-    print(
-        f"{row['model']}-{row['depth']}, {len(row['accuracy'])} epochs: test accuracy {row['test_accuracy']:.2f}"
-    )
-    print(f"   without one block: {low:.2f} (without {without[0][1]}) to {high:.2f}, median {median:.2f}")
-    print("   after one swap, five draws:", ", ".join(f"{value:.2f}" for value in row["swapped"]["1"]))
-for run in (cifar, full):
-    print(runs.describe_run(run))
+for count in (1, 2, 4, 6, 8):
+    last = [f"stage3_block{number}" for number in range(10 - count, 10)]
+    accuracy = lesions.accuracy_of(lesions.without(parts["ResNet-56"], last), x, y)
+    print(f"ResNet-56 without the last {count} of stage 3: {accuracy:.3f}")
 
 # %% [markdown]
-# (Tested on all 10,000 test images when whole, on 2,000 when taken apart, so a point more or less means nothing. The networks of 20 and 29 layers have only three swaps, some of which are drawn twice.) The plain networks fall to 0.04 to 0.19, whichever block is missing; chance is 0.10, and plain-56 was not good when whole. ResNet v1-56 loses about three points in the median, the least of these networks, but 43 without its most important block. V2-56 loses eight in the median, v1-20 twenty, v2-29 thirty-four: far from chance, and far more than ResNet-20 on the digits, 1.5 points. The one long training of v1-20 (with crops, too) shows no gain: after 164 epochs it loses twenty-one in the median, and 51 without its most important block. Networks with fewer blocks that can go, 24, 15, 6 and 6, lose more here. But ResNet-20 has the same six on the digits. And v1-56 has learned least in its ten epochs: 0.74 of the test images are right, against 0.83 to 0.85 in the other three. Perhaps some of its blocks do little yet; we did not test this. These networks differ in too much to tell the causes apart. On the digits a ResNet hardly needs its median block; on CIFAR-10 this is nearly so for v1-56 only. It is one seed of each.
+# Each of the eight alone costs one of 360 images at most, the last two together two, the last four fifteen, all eight half of them.
+#
+# The same with real images: four networks trained on CIFAR-10 by the paper's recipe (lesson 6; at depth 56 with its warm-up), one seed of each. (Tested on 10,000 images whole and on 2,000 taken apart, so half a point means nothing.)
+
+# %%
+taken, full = runs.load_run("cifar10_lesions"), runs.load_run("cifar10_full")
+kinds = {"plain_net": "plain", "resnet_v1": "ResNet v1", "resnet_v2": "ResNet v2"}
+
+
+def describe_deletions(row, whole, epochs):
+    without, name = row["without"], f"{kinds[row['model']]}-{row['depth']}"
+    worst, median = min(without, key=without.get), np.median([*without.values()])
+    lowest = f"{without[worst]:.3f} ({worst})"
+    return f"{name:12} {epochs:6}   {whole:.3f}    {median:.3f}   {lowest}"
+
+
+(row,) = runs.select_rows(full, model="resnet_v1", depth=20)
+lines = [describe_deletions(row, row["test_accuracy"], len(row["accuracy"]))]
+for row in taken["rows"]:
+    setting = {key: row[key] for key in ("model", "depth", "seed")}
+    same = runs.select_rows(runs.load_run(row["source"]), **setting)
+    (whole,) = [other["test_accuracy"] for other in same if "weights" in other]
+    lines.append(describe_deletions(row, whole, row["epochs"]))
+head = "network      epochs   whole   median   worst, both without one block"
+print("\n".join([head, *lines]))
+print("ResNet v1-20:", runs.describe_run(full))
+print("the others: trained on a GPU (lesson 6), plain-56 not to the end")
+
+# %% [markdown]
+# The plain networks fall to near chance in the median. (In the best case plain-56 has 0.33 right.) ResNet v1-56 loses one and a half points in the median and about five at most, ResNet v1-20 21 and 51. (Six of its blocks can go, 24 of the deeper one's. But on the digits ResNet-20 has the same six.) Both miss blocks of stage 1 most. Without two random blocks ResNet v1-56 has 0.89 right in the median, without four 0.85, without eight 0.53: here the fall is nearly as smooth as Veit et al. report.
+#
+# Six networks after ten epochs only, two of them ResNets v2 (lesson 5):
+
+# %%
+print(head)
+for row in runs.load_run("cifar10_short")["rows"]:
+    if "without" in row:
+        print(describe_deletions(row, row["test_accuracy"], len(row["accuracy"])))
+
+# %% [markdown]
+# ResNet v1-56 loses 43 points without the last block of stage 3, which it hardly misses after the full training. So what a block is worth depends on the training, too.
 #
 # ## 3. Many paths
 #
-# Why can a ResNet survive this? Veit et al. explain it by paths. At each block the gradient has two ways: through the branch or along the shortcut. With $n$ blocks this makes $2^n$ paths. (Exactly so for the gradient, with the states of ReLUs and normalization held fixed. For the signal it is a picture.) Taking out a block closes half of them. A plain network has one path only. The number of paths does not say how much is lost: half of ResNet-20's are closed on the digits and on CIFAR-10, and it loses 1.5 points there and 20 here.
+# Why can a ResNet survive this? Veit et al. explain it by paths. At each block the gradient has two ways: through the branch or along the shortcut. With $n$ blocks this makes $2^n$ paths. (Exactly so for the gradient, with the states of ReLUs and normalization held fixed. For the signal it is a picture.) Taking out a block closes half of them. A plain network has one path only. The number of paths does not say how much is lost: with half of them closed ResNet-20 loses 1.5 points on the digits and 21 on CIFAR-10, and ResNet-56 1.5 there.
 #
 # ### Exercise 2 · How long are the paths? (easy, 10 minutes)
 #
@@ -207,7 +245,7 @@ share = paths.count_share(54, 5, 17)
 print(f"paths of 5 to 17 of 54 blocks: {share:.2%} of all")
 
 # %% [markdown]
-# We do their measurement on our ResNet-56, with its 27 blocks. The gradient is that of the output for the right class, before the softmax. At each block we cut the way that the path does not take. `measure_paths` draws a path of each length for each of 64 images, and takes the norm of the gradient that arrives at the image.
+# We do their measurement on our ResNet-56, with its 27 blocks. `measure_paths` draws a path of each length for each of 64 images. At each block it cuts the way that the path does not take, and takes the norm of the gradient, of the right class's output before the softmax, that arrives at the image.
 
 # %%
 blocks = 27
@@ -215,19 +253,26 @@ norms = paths.measure_paths(nets["ResNet-56"].model, x[:64], y[:64], lengths=ran
 shares = paths.path_shares(norms, blocks)
 fig, axes = plt.subplots(1, 3, figsize=(11, 3), layout="constrained")
 axes[0].bar(range(blocks + 1), [math.comb(blocks, length) for length in norms])
-axes[1].semilogy(range(blocks + 1), [np.mean(values) for values in norms.values()], marker="o", markersize=4)
+axes[1].semilogy([np.mean(values) for values in norms.values()], marker="o", markersize=4)
 axes[2].bar(range(blocks + 1), shares.values())
-for ax, title in zip(axes, ["number of paths", "gradient norm of one path", "share of the gradient sum"]):
+titles = ["number of paths", "gradient norm of one path", "share of the gradient sum"]
+for ax, title in zip(axes, titles):
     ax.set(title=title, xlabel="length")
 plt.show()
 main = [length for length, share in shares.items() if share > 0.02]
 falls = np.mean(norms[0]) / np.mean(norms[10])
-print(f"the most common lengths are 13 and 14; from 0 to 10 branches the norm falls by a factor of {falls:.0e};")
-print(f"lengths with more than 2 % of the sum: {main}, together {sum(shares[n] for n in main):.0%},")
-print(f"and these are {paths.count_share(blocks, min(main), max(main)):.0%} of all paths")
+mean = sum(length * share for length, share in shares.items())
+print(f"from 0 to 10 branches the norm falls by a factor of {falls:.0e};")
+together = sum(shares[length] for length in main)
+print(f"lengths with more than 2 % of the sum: {main}, together {together:.0%},")
+print(f"and these are {paths.count_share(blocks, min(main), max(main)):.0%} of all paths;")
+print(f"the mean length is 13.5 of {blocks} blocks,")
+print(f"weighted by the share of the sum {mean:.1f}, which is {mean / blocks:.0%} of them")
 
 # %% [markdown]
-# A path of typical length carries next to nothing: the more branches a path has, the smaller its gradient is in the mean. Up to a length of about six the number of paths grows faster than the gradient shrinks, then the shrinking wins. So the sum comes from paths that are shorter than most, if not as few of all as with 54 blocks. Two remarks. Norms of different paths are added here, as Veit et al. do; the gradients themselves can cancel. And the mean over few paths is noisy where a single one is large, so read the shape and not the single bar.
+# A path of typical length carries next to nothing: the more branches a path has, the smaller its gradient is in the mean. Up to a length of about six the number of paths grows faster than the gradient shrinks, then the shrinking wins. So the sum comes from paths that are shorter than most, if not as few of all as with 54 blocks. (Norms of different paths are added here, as Veit et al. do; the gradients themselves can cancel. And the mean over few paths is noisy where a single one is large, so read the shape and not the single bar.)
+#
+# So why can a ResNet survive this? Weighted by gradient, a path takes about 6 of the 27 branches: on average a block is on about a fifth of what counts, not on half. That fits the small losses. It does not explain why one early block costs half of the accuracy.
 #
 # ## 4. What the start of training has to do with it
 #
@@ -236,22 +281,22 @@ print(f"and these are {paths.count_share(blocks, min(main), max(main)):.0%} of a
 # %%
 from resnet_edu import propagation
 
+
+def mean_square(**chain):
+    return propagation.chain_signals(**chain)["forward"][-1] ** 2
+
+
 print("mean square of the signal after so many blocks, mean of 20 seeds")
 print("blocks     no BN          2^L      with BN    L + 1")
 for depth in (1, 2, 5, 10, 20, 50):
-    found = {
-        normalized: np.mean(
-            [
-                propagation.chain_signals(blocks=depth, batch_norm=normalized, seed=s)["forward"][-1] ** 2
-                for s in range(20)
-            ]
-        )
+    without_bn, with_bn = (
+        np.mean([mean_square(blocks=depth, batch_norm=normalized, seed=s) for s in range(20)])
         for normalized in (False, True)
-    }
-    print(f"{depth:6} {found[False]:9.3g} {2.0**depth:12.3g} {found[True]:12.3g} {depth + 1:8}")
+    )
+    print(f"{depth:6} {without_bn:9.3g} {2.0**depth:12.3g} {with_bn:12.3g} {depth + 1:8}")
 
 # %% [markdown]
-# (Without BN, 50 blocks give half of $2^{50}$: a few rare seeds would be very large, and 20 seeds are too few to meet them.) So in this chain, with BN, the branch of block $l$ adds 1 to a signal of variance $l$: a share of $1/(l+1)$. Each deep block starts close to the identity (De and Smith 2020); the network as a whole does not. If early blocks kept the larger share, they should be missed most. That is so on the digits, and mostly not on CIFAR-10. (We did not measure the share in our v1 networks, which have a ReLU after each addition, and training can change it.)
+# (Without BN, 50 blocks give half of $2^{50}$: rare seeds would be very large, and 20 are too few to meet one.) So in this chain, with BN, the branch of block $l$ adds 1 to a signal of variance $l$: a share of $1/(l+1)$. Each deep block starts close to the identity (De and Smith 2020). If early blocks kept the larger share, they should be missed most. That is so of stage 1, on the digits and in the two fully trained ResNets on CIFAR-10, and mostly not after ten epochs. (We did not measure the share in our v1 networks, which have a ReLU after each addition, and training can change it.)
 #
 # ### Exercise 3 · A factor instead of normalization (medium, 15 minutes)
 #
@@ -310,35 +355,41 @@ networks = {
     "plain, 2 layers": {"layers": 2},
     "plain, 10 layers": {"layers": 10},
     "plain, 50 layers": {"layers": 50},
-    "residual, 50 layers": {"layers": 50, "residual": True},
+    "residual, branch × 0.1": {"layers": 50, "residual": True, "branch": 0.1},
     "residual, branch × 1": {"layers": 50, "residual": True, "branch": 1.0},
     "plain, 2 layers, no BN": {"layers": 2, "batch_norm": False},
     "plain, 10 layers, no BN": {"layers": 10, "batch_norm": False},
     "plain, 50 layers, no BN": {"layers": 50, "batch_norm": False},
 }
-print("autocorrelation at lag      1      5     (mean of 10 seeds, without BN of 40)")
+print("autocorrelation at lag   1: mean (quartiles)       5: mean (quartiles)")
 for label, network in networks.items():
     seeds = 10 if network.get("batch_norm", True) else 40  # without BN they differ more
-    near, far = shattering.measure_shattering(lags=(1, 5), seeds=seeds, **network)
-    print(f"{label:24} {near:5.2f}  {far:5.2f}")
+    shown = f"{label:24}"
+    for values in shattering.measure_shattering(lags=(1, 5), seeds=seeds, **network).T:
+        low, high = np.quantile(values, [0.25, 0.75])
+        shown += f" {values.mean():5.2f} ({low:5.2f} to {high:5.2f})  "
+    print(shown)
+print("residual ones: 50 layers; 10 seeds, without BN 40")
 
 # %%
 checks.check_prediction("shattering", prediction_shattering)
 
 # %%
+labels = [label for label, network in networks.items() if network["layers"] == 50]
 fig, axes = plt.subplots(1, 4, figsize=(11, 2.4), layout="constrained")
-shown = ["plain, 10 layers", "plain, 50 layers", "residual, 50 layers", "plain, 50 layers, no BN"]
-for ax, label in zip(axes, shown):
-    ax.plot(shattering.POINTS, shattering.input_gradients(seed=0, **networks[label]), linewidth=0.8)
+for ax, label in zip(axes, labels):
+    gradients = shattering.input_gradients(seed=0, **networks[label])
+    ax.plot(shattering.POINTS, gradients, linewidth=0.8)
     ax.set(title=label, xlabel="input", yticks=[])
 plt.show()
-print(
-    "one seed, each at its own scale: noise in the plain network of 50 layers with BN, structure in the residual one;"
-)
+print("50 layers, one seed, each at its own scale: noise in the plain network with BN;")
+print("structure in the residual one with branch × 0.1, less with branch × 1;")
 print("without BN the curve is rough, too, but neighbours agree more often")
 
 # %% [markdown]
-# In the plain network with batch normalization the gradients of neighbours agree at 2 layers and are noise at 50. With shortcuts, and branches scaled by 0.1, they still agree at 50; with unscaled branches less. This follows the experiment of the paper, which scales the branches, too. But a plain network of 50 layers **without** batch normalization keeps much of the agreement, though less than with 2 layers. So depth alone lowers the agreement, too, but far more slowly. (The paper's abstract states the decay for plain networks in general.) At 50 layers it is depth and normalization together that make noise, the normalization which lesson 1 found to keep the signal alive. (Mean and variance of the batch count as constants here.)
+# In the plain network with batch normalization neighbouring gradients agree at 2 layers and are noise at 50. With shortcuts, and branches × 0.1 as in the paper, they still agree at 50. With branches × 1, as in a usual ResNet, neighbours agree less, and five points away the agreement is nearly gone (0.10). So much of the effect is the small factor.
+#
+# **Without** batch normalization a plain network of 50 layers keeps more of the agreement. But its seeds differ widely: at lag 5 a quarter lie below 0.22 and a quarter above 0.70. So depth alone lowers the agreement, too, but more slowly. (The paper's abstract states the decay for plain networks in general.) It is depth together with normalization that makes noise, the normalization which lesson 1 found to keep the signal alive. (Mean and variance of the batch count as constants here.)
 #
 # ## 6. The loss around a network
 #
@@ -369,27 +420,27 @@ checks.check_filter_normalize(filter_normalize)
 # </details>
 
 # %% [markdown]
-# Now live, at depth 20, on 360 training images. (Batch normalization uses the statistics of these images. Li et al. keep those of training; we come back to that.)
+# Now live, at depth 20: the loss of 360 of the training images, without the L2 term, so the lowest point need not be the trained one. (Batch normalization uses the statistics of these images. Li et al. keep those of training; we come back to that.) At 1 on an axis each filter has moved by as much as its own length. The loss printed for a distance is the median of the four points at this distance on the two axes.
 
 # %%
 from resnet_edu import surfaces
 
 positions = np.linspace(-1, 1, 11)
 fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.6), layout="constrained")
+grid = {"positions": positions, "batch_statistics": True}
 for ax, label in zip(axes, ["plain-20", "ResNet-20"]):
-    images = x_train[:360], y_train[:360]
-    losses = surfaces.measure_surface(nets[label].model, *images, positions=positions, batch_statistics=True)
+    losses = surfaces.measure_surface(nets[label].model, x_train[:360], y_train[:360], **grid)
     drawn = plotting.plot_surface(losses, positions, ax)
     ax.set_title(label)
-    print(
-        f"{label}: loss {losses[5, 5]:.4f} in the middle, {np.median(losses[[5, 5, 2, 8], [2, 8, 5, 5]]):.2f} at 0.6, {losses.max():.1f} at most"
-    )
+    middle, away = (np.median(surfaces.at_distance(losses, positions, d)) for d in (0, 0.6))
+    print(f"{label}: loss {middle:.4f} in the middle, {away:.2f} at 0.6,", end=" ")
+    print(f"{losses.max():.1f} at most")
 fig.colorbar(drawn, ax=axes, ticks=range(-3, 2), label="loss, logarithm to base 10")
 plt.show()
 print("seed 0 of each network, one pair of random directions")
 
 # %% [markdown]
-# Both lie in a smooth bowl. At depth 20 a plain network trains well, and its surface shows it. (Where the loss is below 0.001, the colour stays the darkest.) And at depth 56? The recorded networks were trained like the others: 120 epochs, learning rate 0.05. Lesson 2 showed that this rate throws plain-56 far away in its first steps. With 0.001 it reaches a training accuracy of 0.67 to 0.76, here 0.34 to 0.41. So the picture shows a plain-56 that was trained badly, not the best that it can do.
+# Both lie in a bowl, smooth as far as steps of 0.2 show. At depth 20 a plain network trains well. (Where the loss is below 0.001, the colour stays the darkest.) And at depth 56? The recorded networks were trained like the others: 120 epochs, learning rate 0.05. Lesson 9 shows how this rate throws plain-56 far away in its first steps. With 0.001 it reaches a training accuracy of 0.67 to 0.76, here 0.34 to 0.41. So the picture shows a plain-56 that was trained badly. (We recorded none at its best rate.)
 
 # %%
 rows = {
@@ -398,43 +449,38 @@ rows = {
 }
 fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.6), layout="constrained")
 for ax, (label, row) in zip(axes, rows.items()):
-    losses = np.array(row["surface"]["batch statistics"])
-    drawn = plotting.plot_surface(losses, row["surface"]["positions"], ax)
+    surface = row["surface"]["batch statistics"], row["surface"]["positions"]
+    drawn = plotting.plot_surface(*surface, ax)
     ax.set_title(f"{label}, recorded")
-    ring = [
-        np.median([losses[12 - s, 12], losses[12 + s, 12], losses[12, 12 - s], losses[12, 12 + s]]) for s in (3, 6)
-    ]
-    print(
-        f"{label}: training accuracy {row['accuracy'][-1]:.2f}; loss {losses[12, 12]:.4f} in the middle, {ring[0]:.3f} at 0.25, {ring[1]:.3f} at 0.5"
-    )
+    middle, near, far = (np.median(surfaces.at_distance(*surface, d)) for d in (0, 0.25, 0.5))
+    print(f"{label}: training accuracy {row['accuracy'][-1]:.2f};", end=" ")
+    print(f"loss {middle:.4f} in the middle, {near:.3f} at 0.25, {far:.3f} at 0.5")
 fig.colorbar(drawn, ax=axes, ticks=range(-3, 2), label="loss, logarithm to base 10")
 plt.show()
-print("seed 0 of each network, one pair of random directions;", runs.describe_run(recorded))
+print("seed 0 of each network, one pair of random directions")
+print(runs.describe_run(recorded))
 
 # %% [markdown]
-# ResNet-56 sits at the bottom of a wide bowl. Plain-56 sits in a shallow dent: at 0.25 the loss has risen from 1.61 to 2.05, at 0.5 it is above $\ln 10 \approx 2.3$, that of guessing. (Seeds 1 and 2, recorded too, rise from 1.49 to 1.94 and from 1.55 to 2.25 at 0.25.) Li et al. show a strongly non-convex surface for their plain-56, which had learned much more (13.3 % error on CIFAR-10). Ours shows a dent. Both are pictures of **where training ended**, along two directions out of hundreds of thousands. They show that the plain network's place is worse. They do not show why training went there. Lesson 2 found one cause, the large first steps; we recorded no surface at plain-56's best rate.
+# ResNet-56 sits at the bottom of a wide bowl. Plain-56 sits in a shallow dent: at 0.25 the loss has risen from 1.61 to 2.05 (with seeds 1 and 2 from 1.49 to 1.94 and from 1.55 to 2.25), at 0.5 it is above $\ln 10 \approx 2.3$, that of guessing. Li et al. show a strongly non-convex surface for their plain-56, which had learned much more (13.3 % error on CIFAR-10). Both are pictures of **where training ended**, along two directions out of hundreds of thousands. They show that the plain network's place is worse. They do not show why training went there.
 #
 # And the statistics? With those of training, as Li et al. have them, the numbers are others:
 
 # %%
 for label, row in rows.items():
-    edge = {
-        kind: np.nanmedian(np.array(row["surface"][kind])[[0, 0, -1, -1], [0, -1, 0, -1]])
-        for kind in ("moving statistics", "batch statistics")
-    }
-    print(
-        f"{label}: median loss at the four corners:", ", ".join(f"{edge[kind]:.3g} with {kind}" for kind in edge)
-    )
+    for kind in ("moving statistics", "batch statistics"):
+        ends = [0, -1]  # of both axes
+        corners = np.array(row["surface"][kind])[ends][:, ends]
+        print(f"{label:9} {kind:17} {np.nanmedian(corners):8.3g}, median of the four corners")
 
 # %% [markdown]
-# Away from the middle, the statistics of training no longer fit, and the loss explodes, in both networks. Even the order of the two is another one at the corners. Much of the drama of such a surface can be the normalization's. Whoever compares two pictures should ask which was used.
+# Away from the middle, the statistics of training no longer fit, and the loss explodes, in both networks. Even the order of the two is another one.
 #
 # ## What to take along
 #
-# - Without any one of most blocks, a trained ResNet keeps most of its accuracy; a plain network loses most of it. On the digits the early blocks matter most. On CIFAR-10 after ten epochs it is mostly a block of the last stage, in the one network trained for 164 epochs one of stage 1. Several at once can be too many.
-# - Most paths go through about half of the branches. In our ResNet-56 nearly all of the sum of gradient norms comes along shorter ones.
+# - Without one block, a plain network falls to near chance in the median. ResNet v1-56, fully trained on CIFAR-10, loses about five points at most, ResNet v1-20 up to 51. Blocks of stage 1 are missed most. Several at once can be too many.
+# - Most paths go through about half of the branches. In our ResNet-56 the sum of gradient norms comes along shorter ones, of about a fifth of them in the mean.
 # - In our chain of dense blocks with batch normalization, branch $l$ starts with a share of about $1/(l+1)$. Without it, a factor keeps the growth in check, with equal shares.
-# - With batch normalization the gradients of 50 plain layers are noise; without it their agreement falls much more slowly with depth. Shortcuts with small branches hold against it.
+# - With batch normalization the gradients of 50 plain layers are noise. Without it more of the agreement is left, in one seed much, in another little. Shortcuts keep it if the branches are small; with branches × 1 only close neighbours still agree.
 # - A loss surface is a picture of where training ended, and depends on how normalization is treated.
 #
 # **Next:** lesson 8 takes the blocks to ImageNet.

@@ -102,7 +102,7 @@ PREDICTIONS = {
         "a": (False, "No: look at the median of the ResNet. Most of its blocks are hardly missed."),
         "b": (
             True,
-            "That is what happens: the plain network falls to chance, the ResNets hardly notice, in the median.",
+            "That is what happens, in the median: plain-20 falls to near chance, the ResNets hardly notice.",
         ),
         "c": (False, "No: it is the other way round."),
         "d": (False, "No: the ResNets keep most of their accuracy without any one of most blocks."),
@@ -111,7 +111,7 @@ PREDICTIONS = {
         "a": (False, "No: compare the plain network without batch normalization, in the last row."),
         "b": (
             True,
-            "That is what happens: without batch normalization, even 50 plain layers keep much of the agreement.",
+            "That is what happens: without BN, 50 plain layers keep much of the agreement, on average.",
         ),
         "c": (False, "No: compare the plain network with 2 and with 50 layers."),
     },
