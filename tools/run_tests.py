@@ -26,6 +26,8 @@ ONCE = (
     "setup",
     "shattering",
 )
+# Two processes on two cores: with a thread for each core in both, NumPy's products wait for each other.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 # Grading has an environment of its own: `make .venv-instructor/stamp`, which `make test` calls.
 INSTRUCTOR = ROOT / ".venv-instructor" / "bin" / "python"
 NBVAL = [
@@ -51,14 +53,17 @@ JAX_VARIABLES = {
 STEPS = {
     "style": ([sys.executable, "-m", "ruff", "check", "."], {}),
     "format": ([sys.executable, "-m", "ruff", "format", "--check", "."], {}),
-    "unit": (UNIT, {"KERAS_BACKEND": "tensorflow"}),
-    "unit-jax": ([*UNIT, *(f"--ignore=tests/test_{name}.py" for name in ONCE)], JAX_VARIABLES),
+    "unit": (UNIT, ONE_THREAD | {"KERAS_BACKEND": "tensorflow"}),
+    "unit-jax": ([*UNIT, *(f"--ignore=tests/test_{name}.py" for name in ONCE)], ONE_THREAD | JAX_VARIABLES),
     "grading": (
         [str(INSTRUCTOR), *PYTEST[1:], "tests/grading", *PARALLEL, "loadscope"],
-        {"KERAS_BACKEND": "tensorflow"},
+        ONE_THREAD | {"KERAS_BACKEND": "tensorflow"},
     ),
-    "lessons": ([*PYTEST, *NBVAL, *NOTEBOOKS], LESSON_VARIABLES),
-    "browser": ([*PYTEST, "tests/browser", "-m", "not alone", "--numprocesses=2"], LESSON_VARIABLES),
+    "lessons": ([*PYTEST, *NBVAL, *NOTEBOOKS], ONE_THREAD | LESSON_VARIABLES),
+    "browser": (
+        [*PYTEST, "tests/browser", "-m", "not alone", "--numprocesses=2"],
+        ONE_THREAD | LESSON_VARIABLES,
+    ),
     "browser-alone": ([*PYTEST, "tests/browser", "-m", "alone"], LESSON_VARIABLES),
 }
 
