@@ -534,7 +534,7 @@ print("ours, ten epochs:", runs.describe_run(runs.load_run("cifar10_short")))
 Markdown(published.write_table(published.list_results()))
 
 # %% [markdown]
-# - **\\*** With another start than the recipe's: the paper's for 110 layers, the rate 0.01 until 20 % of the training images are right. It was chosen after the usual start had tested badly here (lesson 9, section 5), so this figure is not as independent of the test images as the others.
+# - **\*** With another start than the recipe's: the paper's for 110 layers, the rate 0.01 until 20 % of the training images are right. It was chosen after the usual start had tested badly here (lesson 9, section 5), so this figure is not as independent of the test images as the others.
 # - A dash: nothing is published for this network, or nothing is recorded yet. (The script's table has 93.63 for v2-110 in a column of the paper's. It is from a network with two-layer blocks, so it is not listed.) The paper's plain networks are read off its figure 6.
 # - **Ours, paper's recipe:** three seeds at depth 20, mean, lowest and highest; one at 56. No epoch was chosen.
 # - **Ours, article's recipe:** one seed. The test images chose the epoch, as they do for a user of the script's file.
