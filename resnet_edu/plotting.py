@@ -85,14 +85,14 @@ def plot_accuracies(histories, ax, *, epochs=None, what="training accuracy"):
     ax.set_ylim(0, ACCURACY_TOP)
 
 
-def plot_errors(accuracies, ax, *, what="training error, %"):
-    """Draw errors over the epochs on a logarithmic axis, one line for each entry of `accuracies`.
+def plot_errors(accuracies, ax):
+    """Draw training errors over the epochs on a logarithmic axis, one line for each entry of `accuracies`.
 
-    `accuracies` is `{label: one accuracy an epoch}`. Small errors can be told apart here. `what` is their name.
+    `accuracies` is `{label: one accuracy an epoch}`. Small errors can be told apart here.
     """
     errors = {label: [100 * (1 - value) for value in values] for label, values in accuracies.items()}
     ax.set_yscale("log")
-    _draw_epochs(errors, ax, what)
+    _draw_epochs(errors, ax, "training error, %")
     ax.yaxis.set_major_formatter("{x:g}")
 
 

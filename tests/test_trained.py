@@ -41,15 +41,11 @@ def test_weights_give_the_recorded_figures(run, model, depth):
 @pytest.mark.parametrize(("run", "model", "depth"), [row for row in WITH_WEIGHTS if row[0] != "digits_trained"])
 def test_weights_give_the_recorded_figures_on_a_sample(run, model, depth, cifar10):
     network = trained.load_trained(run, model=model, depth=depth)
-    # Not `network.load_images`: it scales all 60,000 images to floats, 740 MB.
-    splits = plans.load_images("cifar10", cifar10)
-    mean = plans.mean_image(splits[0][0])
     if "without" in network.row:
-        x, y = plans.scale_images(splits[1][0][:SAMPLE], mean), splits[1][1][:SAMPLE]
         # The nearest to the whole network that was recorded on these images.
-        check_lesion(network, x, y, which=max)
+        check_lesion(network, *load_test_images(cifar10, SAMPLE), which=max)
     else:
-        x, y = plans.scale_images(splits[1][0], mean), splits[1][1]
+        x, y = load_test_images(cifar10)
         right = network.model.predict(x, verbose=0).argmax(axis=-1) == y
         assert right.mean() == pytest.approx(network.row["test_accuracy"], abs=0.002)
 
@@ -59,8 +55,7 @@ def test_weights_give_the_recorded_figures_on_a_sample(run, model, depth, cifar1
 def test_dead_channels_are_0_on_a_thousand_images(run, dead, cifar10):
     # The text of lesson 9, section 6.
     network = trained.load_trained(run, model="resnet_v1", depth=56)
-    splits = plans.load_images("cifar10", cifar10)
-    x = plans.scale_images(splits[1][0][:1000], plans.mean_image(splits[0][0]))
+    x, _ = load_test_images(cifar10, 1000)
     stem = keras.Model(network.model.inputs, network.model.get_layer("stem_act").output)
     assert (stem.predict(x, verbose=0).max(axis=(0, 1, 2)) == 0).sum() == dead
 
@@ -83,10 +78,30 @@ def test_networks_from_a_gpu_are_taken_apart_whole():
 def test_a_recorded_lesion_of_a_gpu_s_network_comes_out_again(cifar10):
     (row,) = runs.select_rows(runs.load_run(record_lesions.NAME), model="plain_net", depth=20)
     network = trained.load_trained(row["source"], model="plain_net", depth=20)
-    splits = plans.load_images("cifar10", cifar10)
-    mean = plans.mean_image(splits[0][0])
-    x, y = plans.scale_images(splits[1][0][:SAMPLE], mean), splits[1][1][:SAMPLE]
-    check_lesion(trained.Trained(network.model, row), x, y, which=max)
+    check_lesion(trained.Trained(network.model, row), *load_test_images(cifar10, SAMPLE), which=max)
+
+
+def test_fully_trained_networks_differ_in_what_a_block_is_worth():
+    # The text of lesson 7, section 2.
+    (resnet_20,) = runs.select_rows(runs.load_run("cifar10_full"), model="resnet_v1", depth=20)
+    rows = {(row["model"], row["depth"]): row for row in runs.load_run(record_lesions.NAME)["rows"]}
+    left = {network: [*row["without"].values()] for network, row in rows.items()}
+    assert np.median(left["resnet_v1", 56]) == pytest.approx(0.913, abs=0.001)
+    assert min(left["resnet_v1", 56]) > 0.87 and max(left["resnet_v1", 56]) < 0.93
+    assert np.median([*resnet_20["without"].values()]) == pytest.approx(0.702, abs=0.001)
+    assert all(np.median(left["plain_net", depth]) < 0.13 for depth in (20, 56))
+    assert max(left["plain_net", 56]) == pytest.approx(0.332, abs=0.001)
+    for row in (resnet_20, rows["resnet_v1", 56]):
+        assert min(row["without"], key=row["without"].get).startswith("stage1")
+    medians = {count: np.median(found) for count, found in rows["resnet_v1", 56]["without_some"].items()}
+    assert [round(medians[count], 2) for count in ("2", "4", "8")] == [0.89, 0.85, 0.53]
+
+
+def load_test_images(path, count=None):
+    """The first test images of CIFAR-10 as the paper's networks take them, and their labels."""
+    # Not `load_images` of a network: it scales all 60,000 images to floats, 740 MB.
+    (x_train, _), (x, y) = plans.load_images("cifar10", path)
+    return plans.scale_images(x[:count], plans.mean_image(x_train)), y[:count]
 
 
 def check_lesion(network, x, y, *, which):

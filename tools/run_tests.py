@@ -10,7 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTEST = [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider"]
-PARALLEL = ["--numprocesses=2", "--dist"]
+TWO_PROCESSES = "--numprocesses=2"
+PARALLEL = [TWO_PROCESSES, "--dist"]
 UNIT = [*PYTEST, "tests", "--ignore=tests/browser", "--ignore=tests/grading", *PARALLEL, "worksteal"]
 # These touch no backend, or Keras' own layers only, so once is enough.
 ONCE = (
@@ -34,7 +35,7 @@ NBVAL = [
     "--nbval-lax",
     "--nbval-current-env",
     "--nbval-cell-timeout=300",
-    "--numprocesses=2",
+    TWO_PROCESSES,
     "--dist=loadfile",
 ]
 NOTEBOOKS = [
@@ -53,17 +54,14 @@ JAX_VARIABLES = {
 STEPS = {
     "style": ([sys.executable, "-m", "ruff", "check", "."], {}),
     "format": ([sys.executable, "-m", "ruff", "format", "--check", "."], {}),
-    "unit": (UNIT, ONE_THREAD | {"KERAS_BACKEND": "tensorflow"}),
-    "unit-jax": ([*UNIT, *(f"--ignore=tests/test_{name}.py" for name in ONCE)], ONE_THREAD | JAX_VARIABLES),
+    "unit": (UNIT, {"KERAS_BACKEND": "tensorflow"}),
+    "unit-jax": ([*UNIT, *(f"--ignore=tests/test_{name}.py" for name in ONCE)], JAX_VARIABLES),
     "grading": (
         [str(INSTRUCTOR), *PYTEST[1:], "tests/grading", *PARALLEL, "loadscope"],
-        ONE_THREAD | {"KERAS_BACKEND": "tensorflow"},
+        {"KERAS_BACKEND": "tensorflow"},
     ),
-    "lessons": ([*PYTEST, *NBVAL, *NOTEBOOKS], ONE_THREAD | LESSON_VARIABLES),
-    "browser": (
-        [*PYTEST, "tests/browser", "-m", "not alone", "--numprocesses=2"],
-        ONE_THREAD | LESSON_VARIABLES,
-    ),
+    "lessons": ([*PYTEST, *NBVAL, *NOTEBOOKS], LESSON_VARIABLES),
+    "browser": ([*PYTEST, "tests/browser", "-m", "not alone", TWO_PROCESSES], LESSON_VARIABLES),
     "browser-alone": ([*PYTEST, "tests/browser", "-m", "alone"], LESSON_VARIABLES),
 }
 
@@ -82,6 +80,8 @@ def main():
         start = time.monotonic()
         with tempfile.TemporaryDirectory() as cache:
             environment = os.environ | variables | {"JAX_COMPILATION_CACHE_DIR": cache}
+            if TWO_PROCESSES in command:
+                environment |= ONE_THREAD
             status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
         outcomes[step] = (status, time.monotonic() - start)
     print("=== summary")

@@ -343,8 +343,8 @@ def _diagnose_output(learners, classes):
 def _refuses(answer, depth, exercise):
     """Make sure that a depth that does not fit the rule raises a ValueError; 2 fits it with n = 0 only."""
     rule = f"{exercise.rule} with n = 1, 2, …"
-    hint = "It has no block: n = 0. Raise a ValueError there, too." if depth == 2 else ""
-    hint = hint or f"Raise a ValueError unless depth = {rule}"
+    no_block = "It has no block: n = 0. Raise a ValueError there, too."
+    hint = no_block if depth == 2 else f"Raise a ValueError unless depth = {rule}"
     try:
         call(answer, (SIZE, SIZE, 3), depth)
     except ValueError:
