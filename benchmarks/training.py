@@ -269,8 +269,8 @@ def write(speeds, depth, on_gpu):
         note += "All train the paper's network by the paper's recipe, on batches of 128; in float32, convolutions "
         note += "round their factors as the library does by itself (TF32)."
         if depth in LIMITS:
-            note += " A limit: 15 passes over the output of each convolution, in bfloat16 at 3 TB/s, the rate of "
-            note += f"an H100's memory, are {LIMITS[depth]} s an epoch."
+            note += " For comparison: 15 passes over the output of each convolution, in bfloat16 at 3 TB/s, the "
+            note += f"rate of an H100's memory, are {LIMITS[depth]} s an epoch. (An H200's memory is faster.)"
     else:
         note += "The article's network has projection shortcuts and biases, and is trained on batches of 32; the "
         note += "paper's has neither, on batches of 128."

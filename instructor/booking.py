@@ -18,8 +18,14 @@ from nbgrader.preprocessors import (
 
 from instructor import release
 
-GRADES = ["student", "assignment", "points", "of", "seconds", "megabytes", "remark"]
-POINTS = ["student", "assignment", "exercise", "points", "of"]
+TABLES = {
+    "grades": ["student", "assignment", "points", "of", "seconds", "megabytes", "remark"],
+    "points": ["student", "assignment", "exercise", "points", "of"],
+}
+
+
+class TableError(Exception):
+    """A table in the course's folder is not one that this module wrote."""
 
 
 def write_restored(found, notebooks, results, work):
@@ -57,7 +63,28 @@ def book(course, names, *, feedback):
                 print(f"nbgrader: {error}", file=sys.stderr)
 
 
+def read_tables(course):
+    """Return the rows of `grades.csv` and of `points.csv` that earlier calls wrote.
+
+    Raises TableError where a file there has other columns.
+    """
+    tables = []
+    for name, columns in TABLES.items():
+        path = course / f"{name}.csv"
+        rows = []
+        if path.exists():
+            with path.open(newline="") as file:
+                reader = csv.DictReader(file)
+                rows = list(reader)
+            if reader.fieldnames != columns:
+                raise TableError(f"{path} has not the columns that `make grade` writes: move it away.")
+        tables.append(rows)
+    return tables
+
+
 def write_tables(course, found, results):
+    """Write both tables and return this call's rows of `grades.csv`; rows of what was graded earlier stay."""
+    before = read_tables(course)
     rows, details = [], []
     with Gradebook(f"sqlite:///{course}/gradebook.db", "resnet-edu") as gradebook:
         for number, submission in enumerate(found):
@@ -89,11 +116,20 @@ def write_tables(course, found, results):
                     "remark": "; ".join(remarks),
                 }
             )
-    for name, columns, table in (("grades", GRADES, rows), ("points", POINTS, details)):
+    again = {(row["student"], row["assignment"]) for row in rows}
+    students = {student for student, _ in again}
+    for (name, columns), old, new in zip(TABLES.items(), before, (rows, details), strict=True):
+        # A row without an assignment told that there was nothing to grade; now the student has handed in.
+        kept = [
+            row
+            for row in old
+            if (row["student"], row["assignment"]) not in again
+            and (row["assignment"] or row["student"] not in students)
+        ]
         with (course / f"{name}.csv").open("w", newline="") as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
-            writer.writerows(table)
+            writer.writerows(sorted([*kept, *new], key=lambda row: (row["student"], row["assignment"])))
     return rows
 
 

@@ -6,11 +6,11 @@ run this themselves and hand in what it prints. Run it for them in a container o
 
 import runpy
 import sys
+from pathlib import Path
 
-import keras
 import numpy as np
 
-from resnet_edu import costs, gradients
+from resnet_edu import backend, costs, gradients
 
 DEPTH, PARAMETERS, MULTIPLY_ADDS = 50, 500_000, 80_000_000
 IMAGES = (32, 32, 3)
@@ -30,7 +30,7 @@ def judge_network(model):
     """Return rows of what is asked, what the network has, and whether that is in order."""
     total = costs.total_costs(costs.layer_costs(model))
     x = np.random.default_rng(0).normal(size=(8, *IMAGES)).astype("float32")
-    output = keras.ops.convert_to_numpy(model(x))
+    output = backend.ops.convert_to_numpy(model(x))
     norms = np.array(list(gradients.gradient_norms(model, x, np.arange(8)).values()))
     depth = count_layers(model)
     return [
@@ -57,6 +57,8 @@ def judge_network(model):
 def main():
     if len(sys.argv) != 2:
         sys.exit("usage: python -m instructor.capstone network.py")
+    if not Path(sys.argv[1]).is_file():
+        sys.exit(f"there is no file {sys.argv[1]}")
     build = runpy.run_path(sys.argv[1]).get("build")
     if build is None:
         sys.exit(f"{sys.argv[1]} defines no function build(input_shape, num_classes)")

@@ -16,7 +16,7 @@ from instructor import booking, pool, release, sandbox, submissions
 
 
 def grade(folder, course, *, jobs=2, limits=None, level=None, only=None, feedback=True):
-    """Grade every submission in a folder, and return the rows of `grades.csv`."""
+    """Grade every submission in a folder, and return their rows of `grades.csv`."""
     work = course / "grading"
     shutil.rmtree(work, ignore_errors=True)
     for name in ("jobs", "restored"):
@@ -63,6 +63,13 @@ def main():
         sys.exit(f"There is no course in {course}: run `make release` first.")
     if not arguments.submitted.is_dir():
         sys.exit(f"There is no folder {arguments.submitted}.")
+    there = sorted(path.name for path in (course / "source").iterdir())
+    if arguments.assignment not in (None, *there):
+        sys.exit(f"There is no assignment {arguments.assignment}. There are {', '.join(there)}.")
+    try:
+        booking.read_tables(course)  # before the work, not after it
+    except booking.TableError as error:
+        sys.exit(str(error))
     level = _level(arguments.weak)
     print(f"sandbox: {level}")
     start = time.monotonic()
@@ -70,7 +77,8 @@ def main():
     rows = grade(
         arguments.submitted, course, jobs=arguments.jobs, limits=limits, level=level, only=arguments.assignment
     )
-    print(f"{len(rows)} rows in {time.monotonic() - start:.0f} s: {course}/grades.csv, points.csv and feedback/")
+    seconds = time.monotonic() - start
+    print(f"{len(rows)} submissions in {seconds:.0f} s: {course}/grades.csv, points.csv and feedback/")
 
 
 if __name__ == "__main__":

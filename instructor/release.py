@@ -31,11 +31,15 @@ COURSE = ROOT / "course"
 SAMPLE = ROOT / "instructor" / "release"
 SAMPLE_SEED = "sample"
 CONFIG = """\
-# For nbgrader's own commands and its formgrader: `cd course && nbgrader db assignment list`.
+# For nbgrader's own commands, called in this folder: `../.venv-instructor/bin/nbgrader db assignment list`.
 c = get_config()
 c.CourseDirectory.course_id = "resnet-edu"
 c.ClearSolutions.code_stub = {"python": "...  # your answer here"}
-c.Execute.timeout = 120
+# `make grade` wrote grades.csv.
+c.ExportPlugin.to = "gradebook.csv"
+# nbgrader would run submissions as you, without a sandbox: its own autograde does nothing. `make grade` grades.
+c.Autograde.sanitize_preprocessors = []
+c.Autograde.autograde_preprocessors = []
 """
 
 

@@ -77,15 +77,19 @@ def _add_common_options(command):
 
 
 def _run_repeat(options):
-    from resnet_edu.train_command import run_repeat  # noqa: PLC0415, as above
-
-    return run_repeat(options)
+    return _train_command().run_repeat(options)
 
 
 def _run_train(options):
-    from resnet_edu.train_command import run_train  # noqa: PLC0415, Keras takes seconds, and `data` does without
+    return _train_command().run_train(options)
 
-    return run_train(options)
+
+def _train_command():
+    try:
+        from resnet_edu import train_command  # noqa: PLC0415, Keras takes seconds, and `data` does without
+    except ValueError as error:  # a variable that says how many devices, with no number
+        raise TrainingError(str(error)) from error
+    return train_command
 
 
 def run_data(options):

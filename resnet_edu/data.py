@@ -210,6 +210,8 @@ def _shorten(path):
 
 
 def _damage(where, problem, source):
+    if not source.is_dir() and source.name not in ARCHIVE_NAMES:  # somebody's file, and perhaps another dataset
+        return DataError(f"{where}: {problem}. Name another file or folder, or run: {DOWNLOAD_COMMAND}")
     # A folder of another name, Downloads say, holds more than CIFAR-10: nobody shall delete it.
     delete = source / "*_batch*" if source.is_dir() and source.name != FOLDER_NAME else source
     return DataError(f"{where}: {problem}. Delete {delete} and run: {DOWNLOAD_COMMAND}")

@@ -4,6 +4,7 @@ A 7×7 stem and a maximum pooling bring 224×224 pixels to 56×56; four stages o
 first halves the image, then global average pooling and a classifier.
 """
 
+import contextlib
 import functools
 import os
 import re
@@ -153,12 +154,14 @@ def _block_cost(kind, size, channels, filters=0, stride=1, bottleneck=False):
 def load_keras_resnet50(*, seed=0):
     """Return `keras.applications.ResNet50`, and whether it has its weights from ImageNet.
 
-    It has where Keras has kept them on this computer; nothing is downloaded. Otherwise all weights and statistics
-    are drawn from `seed`, biases, too, so that each of them counts.
+    It has where Keras has kept them on this computer, undamaged; nothing is downloaded. Otherwise all weights and
+    statistics are drawn from `seed`, biases, too, so that each of them counts.
     """
-    home = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
-    if (home / "models" / KERAS_WEIGHTS).is_file():
-        return keras.applications.ResNet50(), True
+    path = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models" / KERAS_WEIGHTS
+    if path.is_file():
+        # By its path: by its name Keras would download a file again that is cut off.
+        with contextlib.suppress(OSError, ValueError):
+            return keras.applications.ResNet50(weights=str(path)), True
     model, rng = keras.applications.ResNet50(weights=None), np.random.default_rng(seed)
     for variable in model.variables:
         if "variance" in variable.path:

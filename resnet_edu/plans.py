@@ -58,6 +58,15 @@ class Plan:
         return "-".join(map(str, words if self.precision == "float32" else [*words, self.precision]))
 
     @property
+    def changes(self):
+        """What is other than in the published recipe of this name, beside the length: "field=value" each."""
+        published = recipes.find_recipe(self.recipe.name)
+        if not recipes.has_published_length(self.recipe):
+            published = recipes.shorten_recipe(published, self.recipe.length)
+        mine, theirs = recipes.as_dict(self.recipe), recipes.as_dict(published)
+        return [f"{name}={mine[name]}" for name in mine if mine[name] != theirs[name]]
+
+    @property
     def command(self):
         """The command that trains this plan anew."""
         recipe = self.recipe
@@ -65,12 +74,9 @@ class Plan:
             f"python -m resnet_edu train --model {self.model} --depth {self.depth} --variant {self.variant}",
             f"--recipe {recipe.name} --split {self.split} --seed {self.seed} --precision {self.precision}",
         ]
-        published = recipes.find_recipe(recipe.name)
         if not recipes.has_published_length(recipe):
             words.append(f"--epochs {recipe.length}")
-            published = recipes.shorten_recipe(published, recipe.length)
-        mine, theirs = recipes.as_dict(recipe), recipes.as_dict(published)
-        words += [f"--set {shlex.quote(f'{name}={mine[name]}')}" for name in mine if mine[name] != theirs[name]]
+        words += [f"--set {shlex.quote(change)}" for change in self.changes]
         return " ".join([*words, "--data digits"] if self.images == "digits" else words)
 
     def as_dict(self):

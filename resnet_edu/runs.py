@@ -119,6 +119,12 @@ def paired_effect(rows, factor):
     return float(np.mean(differences)) if differences else math.nan
 
 
+def describe_spread(values, form):
+    """Return "lowest to highest" of `values`, each in the format `form` such as ".2f"; of one value, just that."""
+    low, high = f"{min(values):{form}}", f"{max(values):{form}}"
+    return low if len(values) == 1 else f"{low} to {high}"
+
+
 def describe_run(run):
     """Return one line for below a figure: that it is recorded, on what, with which seeds."""
     seeds = sorted({row["seed"] for row in run["rows"]})

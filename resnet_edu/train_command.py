@@ -32,14 +32,17 @@ def run_repeat(options):
             print(f"{run['what']}; {runs.describe_run(run)}")
             for number, (plan, row) in enumerate(recorded, 1):
                 length, accuracy = len(row["loss"]), row["test_accuracy"]
-                print(f"--row {number}   {plan.title}, {length} epochs: test accuracy {accuracy}")
+                what = ", ".join([plan.title, f"{length} epochs", *plan.changes])
+                print(f"--row {number}   {what}: test accuracy {accuracy}")
             return 0
         if not 1 <= options.row <= len(recorded):
             raise TrainingError(
                 f"--row {options.row} is not there; {options.record} has the rows 1 to {len(recorded)}"
             )
         plan, row = recorded[options.row - 1]
-        status = _run(plan, options, folder=f"repeated-{plan.title}", measure_norms="norms" in row)
+        status = _run(
+            plan, options, folder=f"repeated-{options.row:02}-{plan.title}", measure_norms="norms" in row
+        )
         if status == 0:
             print(
                 f"Recorded: loss {row['test_loss']:.4f}, accuracy {row['test_accuracy']:.4f}. Another backend, "
@@ -88,9 +91,11 @@ def _run(plan, options, *, folder, measure_norms):
         _train(training, folder, resumed=options.resume)
         return 0
     except KeyboardInterrupt:
-        kept = f" after epoch {len(training.history)}, which is kept" if training else ""
-        to_go_on = f": the same command with --out {folder} --resume" if training else " begin again"
-        print(f"Stopped{kept}. To go on{to_go_on}", file=sys.stderr)
+        if training:
+            done = f"Stopped after epoch {len(training.history)}, which is kept"
+            print(f"{done}. To go on: the same command with --out {folder} --resume", file=sys.stderr)
+        else:
+            print("Stopped before the training began. To begin, or to go on: the same command", file=sys.stderr)
         return 130
 
 

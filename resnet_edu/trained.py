@@ -35,7 +35,11 @@ def load_trained(run_name, **setting):
     Raises RunNotFoundError for the run, ValueError unless just one row with weights has the setting, WeightsError
     where the file is missing or damaged.
     """
-    rows = [row for row in runs.select_rows(runs.load_run(run_name), **setting) if "weights" in row]
+    run = runs.load_run(run_name)
+    unknown = [name for name in setting if any(name not in row for row in run["rows"])]
+    if unknown:
+        raise ValueError(f"the rows of {run_name!r} have no {', '.join(unknown)}")
+    rows = [row for row in runs.select_rows(run, **setting) if "weights" in row]
     if len(rows) != 1:
         raise ValueError(f"{len(rows)} networks of {run_name!r} with weights have the setting {setting}")
     (row,) = rows

@@ -839,6 +839,15 @@ def check_bad_archive(path, reason=""):
     check_error(caught, path, f"Delete {path} and", reason)
 
 
+def test_nobody_is_told_to_delete_another_file(tmp_path):
+    path = tmp_path / "cifar-100-python.tar.gz"
+    path.write_bytes(b"another dataset")
+    with pytest.raises(DataError) as caught:
+        data.load_cifar10(path)
+    told = str(caught.value)
+    assert "has 15 bytes" in told and "Name another file or folder" in told and "Delete" not in told
+
+
 def damage_in_the_middle():
     """A tar whose first member begins well and then cannot be decompressed."""
     head = tarfile.TarInfo(FIRST)

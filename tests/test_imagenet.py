@@ -85,7 +85,18 @@ def test_weights_at_hand_are_taken_and_nothing_is_downloaded(tmp_path, monkeypat
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / imagenet.KERAS_WEIGHTS).write_bytes(b"")
     assert imagenet.load_keras_resnet50()[1] is True
-    assert asked == [{"weights": None}, {}]
+    assert asked == [{"weights": None}, {"weights": str(tmp_path / "models" / imagenet.KERAS_WEIGHTS)}]
+
+
+def test_damaged_weights_are_not_downloaded_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    (tmp_path / "models").mkdir()
+    path = tmp_path / "models" / imagenet.KERAS_WEIGHTS
+    path.write_bytes(b"cut off")
+    monkeypatch.setattr(keras.utils, "get_file", lambda *_, **__: pytest.fail("a download"))
+    model, has_weights = imagenet.load_keras_resnet50()
+    assert not has_weights and model.count_params() == 25_636_712
+    assert path.read_bytes() == b"cut off"
 
 
 class _NoVariables:

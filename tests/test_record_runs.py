@@ -252,11 +252,11 @@ def test_the_training_errors_stand_in_the_paper_s_order():
         rows = [row for network in networks for row in found[network] if len(row["accuracy"]) >= epoch]
         return [100 * (1 - row["accuracy"][epoch - 1]) for row in rows]
 
-    for epoch in (72, 126):
+    for epoch in (72, 126, 164):
         assert min(errors(PLAIN_56, epoch)) > 1.6 * max(errors([PLAIN_20], epoch))
         assert min(errors([PLAIN_20], epoch)) > 1.2 * max(errors([RESNET_20], epoch))
         assert min(errors([RESNET_20], epoch)) > max(errors(RESNET_56[1:], epoch))
-    assert [len(errors(PLAIN_56, epoch)) for epoch in (72, 126)] == [3, 2]
+    assert [len(errors(PLAIN_56, epoch)) for epoch in (72, 126, 164)] == [3, 2, 1]
     # The first steps throw plain-56, with the careful start less; after 72 epochs it is on both sides.
     assert found[PLAIN_56[0]][0]["l2"][0] > 10 and all(row["l2"][0] < 2.5 for row in found[PLAIN_56[1]])
     assert min(errors(PLAIN_56[:1], 10)) > max(errors(PLAIN_56[1:], 10)) + 3
@@ -291,6 +291,22 @@ def test_no_gradient_of_plain_56_vanishes_at_the_paper_s_length():
     first, second, _ = found[RESNET_56[1]]
     assert min(first["norms"]["164"]) < 0.002 and first["accuracy"][-1] > 0.999
     assert min(second["norms"]["2"]) < 0.013 and second["accuracy"][1] < 0.2
+
+
+def test_the_records_tell_what_was_finished_elsewhere():
+    # The texts of lessons 2, section 6, and 9, section 5, and README.md.
+    whole = {row["model"]: row for row in runs.load_run("cifar10_paper_warm")["rows"]}
+    assert {row["seed"] for row in whole.values()} == {0}
+    for model, epoch in [("plain_net", 132), ("resnet_v1", 139)]:
+        since = f"from epoch {epoch} on: "
+        assert len(whole[model]["accuracy"]) == 164
+        assert all(change.startswith(since) for change in whole[model]["changes"])
+        assert any("2 CPU cores" in change for change in whole[model]["changes"])
+        rates = whole[model]["learning_rate"][epoch - 2 :]
+        assert rates == pytest.approx([0.001] * len(rates))
+    assert any("momentum" in change for change in whole["plain_net"]["changes"])
+    before, after = (100 * (1 - accuracy) for accuracy in whole["plain_net"]["accuracy"][130:132])
+    assert before == pytest.approx(5.09, abs=0.006) and after == pytest.approx(5.01, abs=0.006)
 
 
 def test_the_test_errors_are_near_the_paper_s():

@@ -43,6 +43,11 @@ def test_a_run_comes_back_as_it_was_saved(tmp_path, monkeypatch):
     assert runs.describe_run(loaded) == "recorded: 1 training, seed 0; Keras 3, a CPU"
 
 
+def test_a_spread_is_told_by_its_ends():
+    assert runs.describe_spread([0.25, 1, 0.5], ".2f") == "0.25 to 1.00"
+    assert runs.describe_spread([0.25], ".1e") == "2.5e-01"
+
+
 def test_an_unknown_run_names_those_that_exist():
     with pytest.raises(runs.RunNotFoundError, match="digits_degradation"):
         runs.load_run("digits_degradatoin")

@@ -141,10 +141,12 @@ def imports_of(path):
             yield (node.module or "").partition(".")[0]
 
 
-@pytest.mark.parametrize("path", sorted(MODULE.glob("*.py")), ids=lambda path: path.name)
-def test_only_one_file_imports_a_backend(path):
-    if path.name != "backend.py":
-        assert not {"tensorflow", "jax", "torch"} & set(imports_of(path))
+OUTSIDE_THE_BACKEND = sorted(path for path in MODULE.rglob("*.py") if path.parent.name != "backend")
+
+
+@pytest.mark.parametrize("path", OUTSIDE_THE_BACKEND, ids=lambda path: str(path.relative_to(MODULE)))
+def test_only_one_package_imports_a_backend(path):
+    assert not {"tensorflow", "jax", "torch"} & set(imports_of(path))
 
 
 @pytest.mark.parametrize("name", ["data", "plotting"])

@@ -266,6 +266,23 @@ def test_a_recorded_training_is_repeated_from_its_record(trained, tmp_path, caps
     assert f"Recorded: loss {old['test_loss']:.4f}" in capsys.readouterr().out
 
 
+def test_trainings_of_one_title_are_told_apart(capsys):
+    assert command_line.main(["repeat", "digits_rates"]) == 0
+    listed = [
+        line.split(": test accuracy")[0].split(maxsplit=2)[2] for line in capsys.readouterr().out.splitlines()[1:]
+    ]
+    assert len(set(listed)) == len(listed) == 45
+    assert "learning_rate=0.003" in listed[3] and "warm_up=" in listed[-1]
+
+
+def test_a_variable_without_a_number_is_told():
+    environment = os.environ | {"RESNET_EDU_VIRTUAL_DEVICES": "two"}
+    command = [sys.executable, "-m", "resnet_edu", "train", "--data", "digits"]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    told = "error: RESNET_EDU_VIRTUAL_DEVICES=two must be a whole number of at least 1\n"
+    assert (ended.returncode, ended.stderr) == (1, told)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

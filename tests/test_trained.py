@@ -148,5 +148,7 @@ def test_damaged_or_missing_weights_are_told(tmp_path, monkeypatch):
 def test_a_setting_must_mean_one_network():
     with pytest.raises(ValueError, match="0 networks of 'digits_trained' with weights have the setting"):
         trained.load_trained("digits_trained", depth=110)
+    with pytest.raises(ValueError, match="the rows of 'digits_trained' have no dpeth"):
+        trained.load_trained("digits_trained", dpeth=20)
     with pytest.raises(ValueError, match="2 networks"):
         trained.load_trained("digits_trained", depth=20)

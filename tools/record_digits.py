@@ -128,12 +128,18 @@ def record(name, processes):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", default=list(EXPERIMENTS), metavar="NAME", help=", ".join(EXPERIMENTS))
+    parser.add_argument(
+        "names",
+        nargs="*",
+        choices=[[], *EXPERIMENTS],
+        metavar="NAME",
+        help=f"{', '.join(EXPERIMENTS)}; all by default",
+    )
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
     # One thread each: such small networks do not gain from more, and several processes do.
     os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-    for name in arguments.names:
+    for name in arguments.names or EXPERIMENTS:
         record(name, arguments.processes)
 
 

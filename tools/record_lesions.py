@@ -12,14 +12,11 @@ from record_runs import measure_lesions
 from resnet_edu import data, plans, runs, trained
 
 NAME = "cifar10_lesions"
-WHAT = (
-    "networks that a GPU trained by the paper's recipe, taken apart on a CPU, on 2,000 test images; the one with "
-    "131 epochs was ended before the recipe was"
-)
+WHAT = "networks that a GPU trained by the paper's recipe, taken apart on a CPU, on 2,000 test images"
 NETWORKS = [
     ("cifar10_paper", "plain_net", 20),
     ("cifar10_paper_warm", "resnet_v1", 56),
-    ("cifar10_paper_56", "plain_net", 56),
+    ("cifar10_paper_warm", "plain_net", 56),
 ]
 
 
@@ -30,7 +27,10 @@ def main():
         splits = plans.load_images("cifar10", parser.parse_args().data)
     except data.DataError as error:
         sys.exit(f"error: {error}")
-    run = runs.continue_run(NAME, WHAT, command="python tools/record_lesions.py")
+    try:
+        run = runs.continue_run(NAME, WHAT, command="python tools/record_lesions.py")
+    except runs.OtherVersionsError as error:
+        sys.exit(str(error))
     for source, model, depth in NETWORKS:
         network = trained.load_trained(source, model=model, depth=depth)
         named = {"source": source, "model": model, "depth": depth, "seed": network.row["seed"]}

@@ -33,7 +33,7 @@
 # %% [markdown]
 # ## 2. The bottleneck
 #
-# The article's v2 also takes another branch, the *bottleneck* of He et al. 2015b, with three convolutions: 1 × 1, in most blocks to fewer channels, 3 × 3, and 1 × 1 to the channels of the output. It has nothing to do with the order of operations. The expensive 3 × 3 convolution then works on few channels. What does this save? On 32 × 32 pixels, compare a bottleneck, 64 channels outside and 16 inside, with two layers of 3 × 3 at 64 channels, and with two at 16, as stage 1 of ResNet v1 has them:
+# The article's v2 changes a second thing, which has nothing to do with the order of operations: the branch. It is the *bottleneck* of He et al. 2015b, with three convolutions: 1 × 1, in most blocks to fewer channels, 3 × 3, and 1 × 1 to the channels of the output. The expensive 3 × 3 convolution then works on few channels. What does this save? On 32 × 32 pixels, compare a bottleneck, 64 channels outside and 16 inside, with two layers of 3 × 3 at 64 channels, and with two at 16, as stage 1 of ResNet v1 has them:
 
 # %% tags=["nbval-check-output"]
 from keras import Model, layers
@@ -51,7 +51,7 @@ for name, (signal, output) in compared.items():
     print(f"{name:22} {cost.parameters:6,} parameters {mega:5.1f} million multiply-adds")
 
 # %% [markdown]
-# At 64 channels the bottleneck takes a seventeenth of the multiply-adds. But v1 does not have 64 channels in stage 1, it has 16. Against v1's own block the bottleneck costs about the same. (He et al. 2015b, section 4.1, on the two blocks of their figure 5: "both designs have similar time complexity".) What it gives for this cost: the signal between the blocks is four times as wide, and the block has three layers instead of two.
+# At 64 channels the bottleneck takes a seventeenth of the multiply-adds. But v1 does not have 64 channels in stage 1, it has 16. Against v1's own block the bottleneck costs about the same. What it gives for this cost: the signal between the blocks is four times as wide, and the block has three layers instead of two.
 #
 # This holds where few channels are inside. The article's v2 is wider inside, and costs more than v1 of the same depth: section 6 counts.
 #
@@ -106,12 +106,7 @@ plt.show()
 print(diagrams.summarize_network(described))
 
 # %% [markdown]
-# Look at the first block of the first stage. The image is not halved there, and yet it needs a projection: 16 channels come in, 64 go out. And in the first block of each stage the first 1 × 1 convolution reduces nothing: as many channels come in as it has filters, 16, 64 and 128. Only the other blocks narrow the signal.
-#
-# The paper's v2, `variant="paper"` in `models.resnet_v2`, differs in bias, L2 and BN as in lesson 4, and in two things more:
-#
-# - **Width.** Its blocks have 16, 32 and 64 filters inside. So there the first block of stages 2 and 3 narrows the signal, too.
-# - **Where the projection starts.** In the first block of stages 2 and 3 the article projects the block's input `x`. The paper projects `x` behind the first BN and ReLU (He et al. 2016, appendix). In the very first block nothing stands before the branch, so there is no difference.
+# Look at the first block of the first stage. The image is not halved there, and yet it needs a projection: 16 channels come in, 64 go out. And in the first block of each stage the first 1 × 1 convolution reduces nothing: as many channels come in as it has filters.
 #
 # ### Exercise 2 · Bug hunt: the forgotten projection (easy, 10 minutes)
 #
@@ -223,6 +218,12 @@ checks.check_resnet_v2(build_v2)
 # </details>
 
 # %% [markdown]
+# The paper's v2, `variant="paper"` in `models.resnet_v2`, differs in bias, L2 and BN as in lesson 4, and in two things more:
+#
+# - **Width.** Its blocks have 16, 32 and 64 filters inside.
+# - **Where the projection starts.** In the first block of stages 2 and 3 the article projects the block's input `x`. The paper projects `x` behind the first BN and ReLU (He et al. 2016, appendix).
+
+# %% [markdown]
 # ## 4. The clean path, measured: predict first
 #
 # The article's ResNet v1 and v2 with 110 layers, freshly initialized, on 64 digits. In v1 a ReLU follows each of the 54 additions, in v2 none does. How does the gradient norm at the **first convolution** compare?
@@ -263,13 +264,11 @@ for version, build in [("v1", models.resnet_v1), ("v2", models.resnet_v2)]:
 checks.check_prediction("first_gradient_v2", prediction_v2)
 
 # %% [markdown]
-# No first gradient has vanished, and none is above 33. (The ratios of v2 compare a 3 × 3 kernel with a 1 × 1 kernel.) In the article's networks the gradient at v1's first convolution is several times *larger* than at v2's, and from last to first it grows *less* in v1. If clean shortcuts were needed for a gradient of healthy size, v1 would be in trouble here. It is not.
+# No first gradient has vanished, and none is above 33. In the article's networks the gradient at v1's first convolution is several times *larger* than at v2's, and from last to first it grows *less* in v1. If clean shortcuts were needed for a gradient of healthy size, v1 would be in trouble here. It is not.
 #
-# In the paper's networks (one seed) it is the other way round: v2 has the larger one, and it grows more. The paper's v2 differs from the article's in three things that matter here. The first blocks of stages 2 and 3 project the signal behind BN and ReLU (section 3). The blocks are narrower inside. And BN has a smaller epsilon. We have not changed them one at a time. What can be said: the clean shortcut alone does not settle which of v1 and v2 has the larger gradient.
+# In the paper's networks (one seed) it is the other way round: v2 has the larger one, and it grows more. Why, we did not test: the paper's v2 differs from the article's in where two projections start (section 3), in the width inside and in BN's epsilon. So the clean shortcut alone does not settle which of v1 and v2 has the larger gradient.
 #
-# Do the ReLUs on v1's shortcuts not harm its gradient?
-#
-# The norm for a kernel contains the activations that enter the layer, and the last convolutions also differ in shape. So let us look at the gradient of the signal itself, $\partial\,\text{loss}/\partial x_l$, behind every block: `signal_gradient_norms` measures it.
+# Do the ReLUs on v1's shortcuts harm its gradient? The norm for a kernel contains the activations that enter the layer, and the last convolutions also differ in shape. So let us look at the gradient of the signal itself, $\partial\,\text{loss}/\partial x_l$, behind every block: `signal_gradient_norms` measures it.
 
 # %%
 import numpy as np
@@ -322,17 +321,7 @@ for stage in (1, 2, 3):
     )
 
 # %% [markdown]
-# Each block adds a branch with mean 0 to a signal that a ReLU has made positive. (The first block of stages 2 and 3 adds it to a projection, which has both signs.) Within a stage the signal grows from block to block, and the branch makes the sum negative less and less often: compare the first and the last addition. On average over the blocks of a stage about four fifths of the ReLUs are open. Much the same positions stay open from block to block, so that a fifth to a third of the direct paths lead through a whole stage. Far more than by chance, and far from all: v1's direct path is narrowed, not shut. But an open path is not needed to keep the gradient from vanishing: the plain network has none, and with BN its gradient grows by millions. What the residual networks have is less growth. Whether the open ReLUs are the reason for that, we did not test. (The branches carry gradient, too: lesson 3.) He et al. (2016, section 4.2) say of trained networks: with 164 layers the effect of these ReLUs is not severe, because after some training the sums are more often above zero; with 1000 layers they cut more often.
-#
-# What is pre-activation good for, then? He et al. (2016) report these errors on CIFAR-10:
-#
-# | depth | original (v1 order) | pre-activation |
-# |---|---|---|
-# | 110, two-layer blocks | 6.61 % | 6.37 % |
-# | 164, bottlenecks | 5.93 % | 5.46 % |
-# | 1001, bottlenecks | 7.61 % | 4.92 % |
-#
-# (Table 3; medians of five runs. It also has a ResNet-110 whose shortcuts skip one layer only, with 9.90 and 8.91 %. Single runs of ResNet-110 differ by about ± 0.16 points, He et al. 2015b, so a gain of 0.24 is small.) At 1001 layers the gain is large. The authors name two reasons: easier optimization, visible above all at 1001 layers, and less overfitting (*regularization*) by the BN in front of each branch. For 110 and 164 layers they report a slightly *higher* training loss with pre-activation, and a lower test error. Does the size of the gradient at the start explain the difference at depth 110? Our measurement cannot say: its networks have other blocks and other widths than those of the table. Section 5 compares equal blocks.
+# Most blocks add a branch with mean 0 to a signal that a ReLU has made positive. Within a stage the signal grows from block to block, and the branch makes the sum negative less and less often: compare the first and the last addition. Much the same positions stay open from block to block, so that a fifth to a third of the direct paths lead through a whole stage. So v1's direct path is narrowed, not shut. But an open path is not needed to keep the gradient from vanishing: the plain network has none, and with BN its gradient grows by millions. What the residual networks have is less growth. Whether the open ReLUs are the reason for that, we did not test. He et al. (2016, section 4.2) say of trained networks: with 164 layers the effect of these ReLUs is not severe, with 1000 layers they cut more often.
 #
 # ### Explore
 #
@@ -373,18 +362,28 @@ for version in ("v1", "v2"):
     print(f"ResNet {version}: median without BN / with BN {no_bn / bn:.0f}")
 
 # %% [markdown]
-# A clean shortcut does not replace normalization. Without BN the median gradient is hundreds of times as large here, in v1 and in v2. (Our words for the level are wide: all from 0.0001 to 1000 is "moderate".) Without it each branch is of the order of the signal that enters it, so the signal grows by a factor in every block. (In lesson 3's dense chain its variance doubles. Here it is less in the later stages, because of the zeros around the image: lesson 1, section 4.) With BN the branches keep one size, and the sum grows slowly. (v2's curve goes up and down by threes, 1 × 1, 3 × 3, 1 × 1: the kernels have different sizes.)
+# A clean shortcut does not replace normalization. Without BN the median gradient is hundreds of times as large here, in v1 and in v2. (Our words for the level are wide: all from 0.0001 to 1000 is "moderate".) Without it each branch is of the order of the signal that enters it, so the signal grows by a factor in every block. With BN the branches keep one size, and the sum grows slowly. (v2's curve goes up and down by threes, 1 × 1, 3 × 3, 1 × 1: the kernels have different sizes.)
+#
+# What is pre-activation good for, then? He et al. (2016) report these errors on CIFAR-10:
+#
+# | depth | original (v1 order) | pre-activation |
+# |---|---|---|
+# | 110, two-layer blocks | 6.61 % | 6.37 % |
+# | 164, bottlenecks | 5.93 % | 5.46 % |
+# | 1001, bottlenecks | 7.61 % | 4.92 % |
+#
+# (Table 3; medians of five runs. Single runs of ResNet-110 differ by about ± 0.16 points, He et al. 2015b, so a gain of 0.24 is small.) At 1001 layers the gain is large. The authors name two reasons: easier optimization, visible above all at 1001 layers, and less overfitting (*regularization*) by the BN in front of each branch. For 110 and 164 layers they report a slightly *higher* training loss with pre-activation, and a lower test error. Does the gradient at the start explain the difference at depth 110? Our networks cannot say: they have other blocks and widths than the table's. Section 5 compares equal blocks.
 #
 # ## 5. Orders of operations
 #
-# If the ReLU can move, other orders can be tried. He et al. (2016, figure 4) compare five, in ResNet-110 with two-layer blocks and in ResNet-164 with bottlenecks. We take the two-layer blocks. `blocks.ORDERS` holds the other four orders as data: what stands before the first convolution, between the two, after the second, and after the addition.
+# If the ReLU can move, other orders can be tried. He et al. (2016, figure 4) compare five. We take them with two-layer blocks. Beside the original there are four, and `blocks.ORDERS` holds them as data: what stands before the first convolution, between the two, after the second, and after the addition.
 
 # %% tags=["nbval-check-output"]
 for name, order in blocks.ORDERS.items():
     print(f"{name:25} {order}")
 
 # %% [markdown]
-# Which order trains best on our digits? This takes too long for a lesson, so it was recorded: ResNet-56 and ResNet-110 in all five orders, in the article's style, eight epochs of Adam with the rate 0.001, three seeds each, 30 trainings in all.
+# Which order trains best on our digits? This takes too long for a lesson, so it was recorded: ResNet-56 and ResNet-110 in all five orders, in the article's style, eight epochs of Adam with the rate 0.001, three seeds each.
 
 # %%
 from resnet_edu import runs
@@ -393,16 +392,13 @@ recorded = runs.load_run("digits_orders")
 orders = {"original": "residual"} | {order: order for order in blocks.ORDERS}
 
 
-def spread(order, depth, read, form):
-    rows = runs.select_rows(recorded, network=orders[order], depth=depth)
-    values = [read(row) for row in rows]
-    return f"{min(values):{form}} to {max(values):{form}}"
-
-
 def print_orders(columns):
     print(f"{'order':25}", *(f"{title:>15}" for title in columns))
     for order in orders:
-        ranges = (spread(order, *column) for column in columns.values())
+        ranges = []
+        for depth, read, form in columns.values():
+            rows = runs.select_rows(recorded, network=orders[order], depth=depth)
+            ranges.append(runs.describe_spread([read(row) for row in rows], form))
         print(f"{order:25}", *(f"{text:>15}" for text in ranges))
 
 
@@ -419,7 +415,7 @@ print_orders(columns)
 print(runs.describe_run(recorded))
 
 # %% [markdown]
-# One order is far slower: BN after the addition. It stands on the shortcut and rescales the signal in every block. At depth 56 it still learns, at depth 110 hardly in eight epochs. The four orders without BN on the shortcut fit nearly every image. After two epochs the three that leave the shortcut free of all operations are ahead of the original, at both depths. At depth 110 full pre-activation is ahead of the other two as well, at depth 56 it and ReLU-only pre-activation are level.
+# One order is far slower: BN after the addition. It stands on the shortcut and rescales the signal in every block. At depth 56 it still learns, at depth 110 hardly in eight epochs. The four orders without BN on the shortcut fit nearly every image. After two epochs the three that leave the shortcut free of all operations are ahead of the original, at both depths. At depth 110 full pre-activation is ahead of the other two as well.
 #
 # And the gradient before training? These are the norms of the kernels:
 
@@ -434,9 +430,9 @@ print("gradient norm at depth 110 before training, lowest to highest of three se
 print_orders(columns)
 
 # %% [markdown]
-# With BN after the addition the gradient grows towards the input, at depth 110 by a factor of hundreds. (That need not be the reason why it learns slowly: the ratio of the paper's v2 in section 4 is as large.) Full pre-activation has a much lower level than the original: 0.7 to 0.9 against 11 to 12 at the first convolution, and 0.08 to 0.09 against 1.5 to 1.6 at the last. The trend, first / last, is about the same. The article's v2 has a lower level than its v1, too (section 4). But the other two orders with a free shortcut have 6 to 12 at the first convolution. So it is not the free shortcut alone that makes it small.
+# With BN after the addition the gradient grows towards the input, at depth 110 by a factor of hundreds. (That need not be the reason why it learns slowly: the ratio of the paper's v2 in section 4 is as large.) Full pre-activation has a much lower level than the original, at both ends, and about the same trend. But the other two orders with a free shortcut do not have a low level. So it is not the free shortcut alone that makes it low.
 #
-# What do He et al. (2016, table 2) report for ResNet-110 on CIFAR-10? Error on the test images: BN after addition 8.17 %, ReLU before addition 7.84 %, original 6.61 %, ReLU-only pre-activation 6.71 %, full pre-activation 6.37 %. The worst order is the same. The others our small task cannot rank: they all end at 0.999 or more on the training images. That the ReLU before the addition costs 1.2 points against the original, on new images, does not show in the training accuracy of a short run.
+# What do He et al. (2016, table 2) report for ResNet-110 on CIFAR-10? Error on the test images: BN after addition 8.17 %, ReLU before addition 7.84 %, original 6.61 %, ReLU-only pre-activation 6.71 %, full pre-activation 6.37 %. The worst order is the same. The others our small task cannot rank: they all end at 0.999 or more on the training images.
 #
 # ## 6. Compare fairly
 #
@@ -452,9 +448,27 @@ for variant in ("article", "paper"):
         print(f"{version}-{depth}, {variant:7}: {cost.parameters:9,} parameters, {mega}")
 
 # %% [markdown]
-# The article's v2 is wider inside than the paper's, 16, 64 and 128 filters instead of 16, 32 and 64. This makes it about 2.9 times as large, and about 1.9 times as large as the article's v1 of the same depth. It takes 1.5 times the multiply-adds of that v1. In the paper's widths the bottleneck does what section 2 said: v2-164 has as many blocks as v1-110, 54, and costs about the same. (Where the projections of stages 2 and 3 start, before BN and ReLU in the article's v2 and behind them in the paper's, changes no count.) The half point compares two networks that differ in the order of operations, in the kind of block, and in size. It says nothing about any of the three alone. The paper compares pre-activation with the original order in networks of the same size, and there the gain at 110 layers is 0.24 points. The article gives no spread of its runs.
+# The article's v2 is wider inside than the paper's. This makes it about 2.9 times as large at depth 110, and about 1.9 times as large as the article's v1 of the same depth. It takes 1.5 times the multiply-adds of that v1. In the paper's widths the bottleneck does what section 2 said: v2-164 has as many blocks as v1-110, 54, and costs about the same. The half point compares two networks that differ in the order of operations, in the kind of block, and in size. It says nothing about any of the three alone. The paper compares the two orders in networks of the same size, and there the gain at 110 layers is 0.24 points. The article gives no spread of its runs.
 #
-# Our own short recording has both versions: ten epochs on CIFAR-10, recipe `quick` of lesson 6, in the paper's variants: their v2 projects behind BN and ReLU.
+# ### Exercise 4 · An equal budget (easy, 10 minutes)
+#
+# Against which ResNet v1 of the article should its ResNet v2-20 be compared, if both are to have about the same number of parameters? Give the depth, $6n + 2$.
+
+# %% tags=["exercise"]
+fair_depth = 38  ### SOLUTION
+checks.check_fair_depth(fair_depth)
+
+# %% [markdown]
+# <details><summary>Hint: how do I count?</summary>
+#
+# `models.resnet_v1((32, 32, 3), depth).count_params()`, in a loop over depths.
+#
+# </details>
+
+# %% [markdown]
+# ### A short recording of both
+#
+# Ten epochs on CIFAR-10, on two CPU cores, recipe `quick` of lesson 6, in the paper's variants.
 
 # %%
 cifar = runs.load_run("cifar10_short")
@@ -475,49 +489,34 @@ for name, row in versions.items():
 # The same in a table, and below it the two other recordings of v1-56, which began at another rate (lesson 9). The last four columns are the gradient norm at the first convolution, before training and after 1, 2 and 10 epochs.
 
 # %%
-others = runs.load_run("cifar10_rates")
-others["rows"] = runs.select_rows(others, model="resnet_v1")
+rated = runs.load_run("cifar10_rates")
+others = runs.select_rows(rated, model="resnet_v1")
 print("rate of epochs 1 and 2       training   test   before      1      2     10")
-for row in [*versions.values(), *others["rows"]]:
+for row in [*versions.values(), *others]:
     name = f"v{row['model'][-1]}-{row['depth']}"
     first, second = row["learning_rate"][:2]
     norms = "".join(f"{row['norms'][epoch][0]:7.2f}" for epoch in ("0", "1", "2", "10"))
     ends = f"{row['accuracy'][-1]:.3f}  {row['test_accuracy']:.3f}"
     print(f"{name:8} {first:5g} {second:5g}            {ends}  {norms}")
-for run in (cifar | {"rows": list(versions.values())}, others):
-    print(runs.describe_run(run))
+for run, rows in [(cifar, [*versions.values()]), (rated, others)]:
+    print(runs.describe_run(run | {"rows": rows}))
 
 # %% [markdown]
-# At the rate 0.1, of the two v1 networks the deep one is behind after ten epochs, of the two v2 networks the shallow one. (In the figure all four begin below the axis, v1-56 stays there for four epochs.) V2-56 has fewer parameters than v1-56 and learns much faster. So the deep v2 is the easier one to train here.
+# At the rate 0.1, of the two v1 networks the deep one is behind after ten epochs, of the two v2 networks the shallow one. (In the figure all four begin below the axis.) V2-56 has fewer parameters than v1-56 and learns much faster. So the deep v2 is the easier one to train here.
 #
-# How much of this is the start? With one careful epoch at 0.01 and then the same rate 0.1, v1-56 ends at 0.846, and at 0.799 on the test images. That is about half of the way from its 0.785 and 0.739 to v2-56's 0.901 and 0.845. So about half of the distance here is not a matter of the architecture alone: a gentler start removes it. V2-56 was not trained with such a start, and v1-56 is still behind it, and behind v1-20.
+# How much of this is the start? With one careful epoch at 0.01 and then the same rate 0.1, v1-56 ends at 0.846. That is about half of the way from its 0.785 to v2-56's 0.901, and so it is on the test images. So a gentler start removes about half of the distance here. (V2-56 was not trained with such a start.)
 #
-# And the gradient? Before training, both are about 3 at the first convolution. With 0.1 at once v1-56's is 4 to 7 times smaller than v2-56's after one and two epochs, after ten 1.3 times. It need not be the cause. With the careful start v1-56's norm is 1.03 and 0.35 after one and two epochs, not below v2-56's, and at the rate 0.01 it is larger, 0.54 and 0.86. Both end behind v2-56. (V2-56 was not trained at 0.01.)
+# And the gradient at the first convolution? Before training both have about 3. With 0.1 at once v1-56's is 4 to 7 times smaller than v2-56's after one and two epochs. But that need not be the cause: with the careful start, and at the rate 0.01, v1-56's is not smaller than v2-56's then, and it still ends behind.
 #
-# The two networks differ in the order, in the kind of block, in the number of blocks (v2-56 has 18, v1-56 has 27), in the widths and in the shortcuts: where the shape changes v1 pads and v2 projects. It is one seed, and the careful start ran on another kind of CPU. And it says little about the end of a full training, where the paper's v1-56 reaches 93.03 %.
-#
-# ### Exercise 4 · An equal budget (easy, 10 minutes)
-#
-# Against which ResNet v1 of the article should its ResNet v2-20 be compared, if both are to have about the same number of parameters? Give the depth, $6n + 2$.
-
-# %% tags=["exercise"]
-fair_depth = 38  ### SOLUTION
-checks.check_fair_depth(fair_depth)
-
-# %% [markdown]
-# <details><summary>Hint: how do I count?</summary>
-#
-# `models.resnet_v1((32, 32, 3), depth).count_params()`, in a loop over depths.
-#
-# </details>
+# The two networks differ in the order, in the kind and the number of blocks, in the widths and in the shortcuts. It is one seed. And it says little about the end of a full training, where the paper's v1-56 reaches 93.03 %.
 
 # %% [markdown]
 # ## What to take along
 #
 # - Pre-activation puts BN and ReLU before each convolution and nothing after the addition. The shortcut is then clean within each stage, from its first block's output on.
 # - At the start of training, with BN, v1's gradient at depth 110 does not vanish. Nor does the plain network's, which grows by millions. About four fifths of the ReLUs on v1's shortcuts are open on average.
-# - The published gain of v2 is 2.7 points at 1001 layers, where it trains better. It is 0.47 points with bottlenecks at 164 layers and 0.24 with two-layer blocks at 110, and lies in the test error there. In our short runs on the digits full pre-activation learns faster at 56 and 110 layers, and both orders fit all images at the end.
-# - A bottleneck of 64–16–64 channels costs about as much as two 3 × 3 layers of 16. For this cost the signal is four times as wide, and the block has three layers instead of two. The article's v2 is wider inside, and takes 1.5 times the multiply-adds of its v1 at depth 110.
+# - The published gain of v2 is 2.7 points at 1001 layers, where it trains better. It is 0.47 points at 164 layers and 0.24 at 110, and lies in the test error there. In our short runs on the digits full pre-activation learns faster, and both orders fit all images at the end.
+# - A bottleneck of 64–16–64 channels costs about as much as two 3 × 3 layers of 16. For this cost the signal is four times as wide, and the block has three layers instead of two.
 # - Before you compare accuracies, count parameters. The article's v2-110 is 2.9 times as large as the paper's, and 1.9 times as large as the article's v1-110.
 #
 # **Next:** lesson 6 trains these networks on CIFAR-10.

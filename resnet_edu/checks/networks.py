@@ -212,8 +212,11 @@ def compare(runs, imitate, right, mistakes, *, shown=""):
     A mistake is `(options, symptom, hint)`: the fields in which its recipe differs. It is recognized only if it
     agrees in every run.
     """
-    _diagnose_sharing(runs[0])
+    for run in runs:  # with one block a stage, blocks share nothing
+        _diagnose_sharing(run)
     if all(run.matches(imitate, right) for run in runs):
+        _diagnose_weights(runs[0])
+        _diagnose_training(runs[0])
         return True
     _diagnose_weights(runs[0])
     for options, symptom, hint in mistakes:
@@ -250,6 +253,44 @@ def _diagnose_weights(run):
                 f"there is a weight that the right answer does not have: {weight.path}.",
                 "Conv2D, BatchNormalization and, in a whole network, Dense are all that is needed.",
             )
+
+
+def _diagnose_training(run):
+    """Refuse what shows in training only: frozen layers, and layers that draw at random."""
+    for recorded in run.calls:
+        if not recorded.layer.trainable:
+            wrong(
+                f"{recorded.layer.name} has trainable=False: it would learn nothing.", "Leave `trainable` alone."
+            )
+    calls, never_training = list(run.calls), []  # the layers have their weights already
+    with (
+        _understandable("in training your network"),
+        time_limit(RUN_LIMIT),
+        _recorded(calls, None),
+        mock.patch.object(KINDS["bn"], "__call__", _normalizing_as_in_prediction(never_training)),
+    ):
+        output = ops.convert_to_numpy(run.model(run.x, training=True))
+    if never_training:
+        wrong(
+            f"{never_training[0].name} runs with training=False, also where the network is trained.",
+            "Leave `training` to Keras: fit and predict set it.",
+        )
+    if not agree(output, run.output):
+        wrong(
+            "in training it computes something else than in prediction, also with the same statistics.",
+            "Is there a layer that draws at random, such as Dropout? The right answer has none.",
+        )
+
+
+def _normalizing_as_in_prediction(never_training):
+    """Return a call of a batch normalization that counts no batch, and notes the layer that was told not to."""
+
+    def normalize(layer, inputs, training=None, **keywords):
+        if training is False:
+            never_training.append(layer)
+        return keras.layers.Layer.__call__(layer, inputs, training=False, **keywords)
+
+    return normalize
 
 
 def build(answer, shown, remedy, *arguments, **keywords):
@@ -312,15 +353,15 @@ def _recorded(calls, rng):
 
 def _recorder(kind, original, calls, rng):
     @functools.wraps(original)
-    def recording(layer, tensor, *arguments, **keywords):
-        x = ops.convert_to_numpy(tensor)
+    def recording(layer, inputs, *arguments, **keywords):  # Keras' name: a layer may be called with inputs=x
+        x = ops.convert_to_numpy(inputs)
         if not any(layer is before.layer for before in calls):
             _randomize(kind, layer, rng, x)
         training = keywords.get("training") is True
         shape = tuple((layer.moving_mean if kind == "bn" else layer.kernel).shape)
         settings = _settings(shape, layer.strides, layer.padding) if kind == "conv" else ()
         if training or not _is_usual(kind, layer, x):
-            output = original(layer, tensor, *arguments, **keywords)
+            output = original(layer, inputs, *arguments, **keywords)
             raw, settings = ops.convert_to_numpy(output), ("unusual",)
         else:
             raw = COMPUTE[kind](layer, x)

@@ -64,13 +64,18 @@ def _read_parts(value):
 
 def _numbers(images):
     """Read the number of each image, which stands in its first pixels."""
-    return images[:, 0, 0, 0].astype(int) * 256 + images[:, 0, 1, 0]
+    high, low = images[:, 0, 0, 0].astype(int), images[:, 0, 1, 0].astype(int)
+    return high * 256 + low
 
 
 def _check_parts(parts, labels, is_sorted):
     numbers = [_numbers(parts[0]), _numbers(parts[2])]
     count, kept_back = len(labels), len(numbers[1])
     together = np.concatenate(numbers)
+    for images, number in zip((parts[0], parts[2]), numbers, strict=True):
+        given = np.stack(np.divmod(number, 256), axis=1)
+        if not np.array_equal(images[:, 0, :2, 0], given) or (number >= count).any():
+            wrong("the images have other values than those given.", "Return them as they are. Scale them later.")
     if (np.bincount(together, minlength=count) > 1).any():
         twice = np.intersect1d(*numbers).size
         wrong(

@@ -182,6 +182,42 @@ def leaky(x, filters):
     return relu(x + bn(conv(y, filters)))
 
 
+def with_another(layer):
+    """The right block, but for one more thing in its branch."""
+
+    def block(x, filters):
+        y = bn(conv(layer(bn_relu(conv(x, filters))), filters))
+        return relu(x + y)
+
+    return block
+
+
+def prelu(x, filters):
+    y = layers.PReLU(shared_axes=[1, 2])(bn(conv(x, filters)))
+    return relu(x + bn(conv(y, filters)))
+
+
+def frozen(x, filters):
+    y = bn_relu(conv(x, filters, trainable=False))
+    return relu(x + bn(conv(y, filters)))
+
+
+class NeverTraining(AlwaysTraining):
+    def call(self, x):
+        return self.norm(x, training=False)
+
+
+def never_training(x, filters):
+    y = relu(NeverTraining()(conv(x, filters)))
+    return relu(x + bn(conv(y, filters)))
+
+
+def called_by_keyword(x, filters):
+    y = layers.BatchNormalization()(inputs=layers.Conv2D(filters, 3, padding="same")(inputs=x))
+    y = bn(conv(relu(y), filters))
+    return relu(x + y)
+
+
 def new_input(x, filters):
     x = keras.Input(x.shape[1:])
     return identity_block(x, filters)
@@ -365,6 +401,17 @@ IDENTITY_WRONG = [
     (lambda x, filters: relu(x + bn(conv(x, filters))), "the block has other layers than the right one (missing"),
     (shared_norm, "called more than once"),
     (always_training, "training=True"),
+    (never_training, "training=False, also where the network is trained"),
+    (
+        lambda x, filters: relu(
+            x + bn(conv(relu(layers.BatchNormalization()(conv(x, filters), training=False)), filters))
+        ),
+        "training=False, also where the network is trained",
+    ),
+    (frozen, "trainable=False: it would learn nothing"),
+    (prelu, "a weight that the right answer does not have: p_re_lu"),
+    (with_another(layers.Dropout(0.5)), "in training it computes something else"),
+    (with_another(layers.GaussianNoise(1.0)), "in training it computes something else"),
     (other_norm, "a weight that the right answer does not have: layer_normalization"),
     (three_convolutions, "too many: 1 × batch normalization of 8 channels, 1 × convolution 3×3"),
     (leaky, "the first layer that gives something else"),
@@ -388,6 +435,7 @@ CORRECT = {
         without_stride(with_a_layer),
         without_stride(with_a_branch_model),
         identity_block,
+        called_by_keyword,
     ],
     checks.check_relu_position: [
         without_stride(with_raw_layers),

@@ -152,6 +152,24 @@ def as_a_sequence(input_shape, depth, num_classes=10):
     return keras.Sequential([layers.Input(input_shape), inner])
 
 
+def sharing(input_shape, depth, num_classes=10):
+    """The layers of a stage's blocks are made once: with one block a stage, that shows nowhere."""
+    made = functools.cache(lambda place, kind, *arguments, **keywords: kind(*arguments, **keywords))
+
+    def block(x, filters, stride=1):
+        place, y = (x.shape[-1], stride, filters), x
+        for number in (1, 2):
+            strides = stride if number == 1 else 1
+            y = made((*place, number), layers.Conv2D, filters, 3, strides=strides, padding="same")(y)
+            y = made((*place, number), layers.BatchNormalization)(y)
+            y = layers.ReLU()(y) if number == 1 else y
+        if x.shape != y.shape:
+            x = conv(x, filters, 1, stride)
+        return layers.ReLU()(x + y)
+
+    return v1(input_shape, depth, num_classes, block=block)
+
+
 def otherwise(build, **options):
     return functools.partial(build, **options)
 
@@ -395,6 +413,7 @@ WRONG = {
     checks.check_resnet_v1: [
         (otherwise(like_the_article, least=2), "depth=2 gives a network, though it is not 6n + 2 with n = 1, 2"),
         (otherwise(v1, block=no_addition), "a plain block"),
+        (sharing, "called more than once"),
         (otherwise(v1, block=relu_before_addition), "only add and never take away"),
         (otherwise(v1, block=no_last_relu), "no ReLU after the addition"),
         (otherwise(v1, activation=None), "no softmax"),

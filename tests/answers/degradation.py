@@ -114,6 +114,7 @@ WRONG = {
         (rate_by(lambda values: values[len(values) // 2]), "in the order in which they stand"),
         (lambda results: next(iter(results)), "the first rate of the dict"),
         (rate_by(lambda values: sorted(values)[len(values) // 2]), "the upper one of the middle two"),
+        (rate_by(statistics.median_low), "the lower one of the middle two"),
         (rate_by(lambda values: sorted(values)[1]), "the second of the sorted"),
         (rate_by(lambda values: np.mean(sorted(values)[1:-1])), "the others averaged"),
         (lambda results: max(results.items(), key=lambda item: np.median(item[1])), "gave tuple, not a number"),

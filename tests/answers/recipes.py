@@ -44,6 +44,20 @@ def hold_out_in_any_order(images, labels):
     return images[rest], labels[rest], images[kept], labels[kept]
 
 
+def hold_out_filled(images, labels):
+    """Into arrays of zeros, which are floats."""
+    x, y, x_kept, y_kept = hold_out_by_permutation(images, labels)
+    parts = np.zeros(x.shape), np.zeros(y.shape), np.zeros(x_kept.shape), np.zeros(y_kept.shape)
+    for part, values in zip(parts, (x, y, x_kept, y_kept), strict=True):
+        part[:] = values
+    return parts
+
+
+def scaled(images, labels):
+    x, y, x_kept, y_kept = hold_out_by_permutation(images, labels)
+    return x / 255, y, x_kept / 255, y_kept
+
+
 def another_split_each_time(images, labels, *, rng=None):
     rng = rng or np.random.default_rng()
     kept = rng.permutation(len(images)) < len(images) // 10
@@ -148,6 +162,7 @@ CORRECT = {
         hold_out_by_scikit_learn,
         hold_out_in_pairs,
         hold_out_in_any_order,
+        hold_out_filled,
     ],
     checks.check_monitor: ["val_accuracy", " val_accuracy", "val_accuracy\n"],
     checks.check_reduced_rate: [rate_by_power, rate_by_loop, rate_as_array],
@@ -174,6 +189,7 @@ WRONG = {
             functools.partial(another_split_each_time, rng=np.random.default_rng(0)),
             "called again with the same arrays, it keeps other images back",
         ),
+        (scaled, "the images have other values than those given"),
         (images_first, "the arrays have 4 and 4 axes"),
         (lambda images, labels: (images, labels), "must return four arrays"),
         (lambda images, labels: (images, labels, images[:40], labels[:39]), "40 images came with 39 labels"),

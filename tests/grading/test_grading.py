@@ -4,13 +4,16 @@ import csv
 import json
 import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from grading.students import Class, hand_in_hostile
-from instructor import grade, sandbox, submissions
+from instructor import booking, grade, sandbox, submissions
 from instructor.release import ROOT
 
 LESSON = "01_vanishing_gradients"
@@ -64,6 +67,69 @@ def test_mixed_submissions_get_the_points_of_what_they_solved(graded, course):
     for student, expected in graded["expected"].items():
         assert {name: booked[student, name] for name in expected} == expected
     assert len({sum(expected.values()) for expected in graded["expected"].values()}) > 1
+
+
+def test_another_call_keeps_what_was_graded_before(tmp_path):
+    def write(*rows, seconds=1):
+        found = [submissions.Submission(student, assignment) for student, assignment in rows]
+        results = {number: {"remarks": [], "seconds": seconds, "megabytes": 3} for number in range(len(found))}
+        return booking.write_tables(tmp_path, found, results)
+
+    def read():
+        with (tmp_path / "grades.csv").open() as file:
+            return [(row["student"], row["assignment"], row["seconds"]) for row in csv.DictReader(file)]
+
+    write(("ben", LESSON), ("anna", LESSON), ("carl", ""), ("dora", ""))
+    mine = write(("carl", LESSON), ("anna", LESSON), ("anna", "02_plain_vs_residual"), seconds=2)
+    assert [row["student"] for row in mine] == ["carl", "anna", "anna"]
+    assert read() == [
+        ("anna", LESSON, "2.0"),
+        ("anna", "02_plain_vs_residual", "2.0"),
+        ("ben", LESSON, "1.0"),
+        ("carl", LESSON, "2.0"),
+        ("dora", "", "1.0"),
+    ]
+    (tmp_path / "points.csv").write_text("student,mark\nanna,1\n")
+    with pytest.raises(booking.TableError, match=r"points\.csv has not the columns"):
+        write(("anna", LESSON))
+    assert len(read()) == 5
+
+
+def call_grade(monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", ["grade", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        grade.main()
+    return str(ended.value)
+
+
+def test_what_cannot_be_meant_is_told_before_anything_runs(course, tmp_path, monkeypatch):
+    told = call_grade(monkeypatch, tmp_path, "--course", course, "--assignment", "01_vanishing")
+    assert told.startswith("There is no assignment 01_vanishing. There are 00_start_here, 01_vanishing_gradients,")
+    copied = tmp_path / "course"
+    shutil.copytree(course, copied)
+    (copied / "grades.csv").write_text("student,mark\n")
+    assert "has not the columns" in call_grade(monkeypatch, tmp_path, "--course", copied)
+
+
+def test_nbgrader_s_own_commands_run_no_submission_and_overwrite_no_table(course, tmp_path):
+    copied = tmp_path / "course"
+    shutil.copytree(
+        course, copied, ignore=shutil.ignore_patterns("submitted", "autograded", "feedback", "grading")
+    )
+    (copied / "grades.csv").write_text("ours")
+    notebook = nbformat.read(copied / "release" / LESSON / f"{LESSON}.ipynb", as_version=4)
+    harmful = f"open({str(tmp_path / 'harm')!r}, 'w').close()"
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(harmful))
+    folder = copied / "submitted" / "mallory" / LESSON
+    folder.mkdir(parents=True)
+    nbformat.write(notebook, folder / f"{LESSON}.ipynb")
+    nbgrader = Path(sys.executable).with_name("nbgrader")
+    subprocess.run([nbgrader, "autograde", LESSON], cwd=copied, check=True, capture_output=True, timeout=120)
+    assert (copied / "autograded" / "mallory" / LESSON).is_dir(), "or this test would prove nothing"
+    assert not (tmp_path / "harm").exists()
+    subprocess.run([nbgrader, "export"], cwd=copied, check=True, capture_output=True, timeout=120)
+    assert (copied / "grades.csv").read_text() == "ours"
+    assert "mallory" in (copied / "gradebook.csv").read_text()
 
 
 def test_every_hostile_submission_ends_as_a_row_with_a_reason(graded):
