@@ -68,9 +68,23 @@ def _find_run(name):
         raise TrainingError(f"{name} cannot be read ({error.strerror})") from error
     except ValueError as error:
         raise TrainingError(f"{name} is no record ({error})") from error
-    if not isinstance(run, dict) or "rows" not in run:
-        raise TrainingError(f"{name} is no record (it has no rows)")
+    missing = _find_missing(run)
+    if missing:
+        raise TrainingError(f"{name} is no record (it has no {missing})")
     return run
+
+
+def _find_missing(run):
+    """Say what a record needs and `run`, what a file holds, has not; "" where nothing is missing."""
+    if not isinstance(run, dict):
+        return "rows"
+    rows = run.get("rows")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        return "rows"
+    trainings = [row for row in rows if "recipe" in row]
+    wanted = [("what", run), ("command", run), ("versions", run)]
+    wanted += [(name, row) for row in trainings for name in ("loss", "test_loss", "test_accuracy")]
+    return next((name for name, holder in wanted if name not in holder), "")
 
 
 def _run(plan, options, *, folder, measure_norms):

@@ -3,6 +3,7 @@
 import math
 import shlex
 import time
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -417,6 +418,10 @@ def test_recording_goes_on_and_keeps_what_is_done(tmp_path, monkeypatch, capsys,
     assert [plans.Plan.from_dict(row) for row in first] == planned[1:]
     assert "weights" in first[0] and (tmp_path / first[0]["weights"]).exists() and "weights" not in first[1]
     monkeypatch.setattr(record_runs, "train", real)
+    monkeypatch.setitem(record_runs.EXPERIMENTS, "tiny", replace(tiny, plans=planned[:2]))
+    with pytest.raises(SystemExit, match=f"not planned: {planned[2].title}; take it out"):
+        record_runs.record(["tiny"], None, 1)
+    monkeypatch.setitem(record_runs.EXPERIMENTS, "tiny", tiny)
     assert not record_runs.record(["tiny"], None, 1, until=0)
     assert runs.load_run("tiny")["rows"] == first
     assert record_runs.record(["tiny"], None, 1)

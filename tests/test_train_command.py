@@ -297,12 +297,19 @@ def test_what_cannot_be_repeated_is_told(arguments, message, capsys):
     assert message in capsys.readouterr().err
 
 
+HEAD = '{"what": "w", "command": "c", "versions": {"device": "d"}, '
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("no JSON", "is no record"),
         ("[]", "is no record (it has no rows)"),
-        ('{"rows": [{"recipe": {}}]}', "no plan"),
+        ('{"rows": null}', "is no record (it has no rows)"),
+        ('{"rows": [1]}', "is no record (it has no rows)"),
+        ('{"rows": []}', "is no record (it has no what)"),
+        (HEAD + '"rows": [{"recipe": {}, "loss": []}]}', "is no record (it has no test_loss)"),
+        (HEAD + '"rows": [{"recipe": {}, "loss": [], "test_loss": 1, "test_accuracy": 1}]}', "no plan"),
     ],
 )
 def test_a_file_that_is_no_record_is_told(content, message, tmp_path, capsys):

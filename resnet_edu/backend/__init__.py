@@ -42,8 +42,9 @@ def _virtual_devices():
     return int(text)
 
 
-def _make_virtual_devices(count):
-    """Split the CPU into so many devices, to try training on several."""
+def _make_virtual_devices():
+    """Split the CPU into as many devices as RESNET_EDU_VIRTUAL_DEVICES says, to try training on several."""
+    count = _virtual_devices()
     if count > 1 and keras.backend.backend() == "tensorflow":
         parts = [tensorflow.config.LogicalDeviceConfiguration()] * count
         cpu = tensorflow.config.list_physical_devices("CPU")[0]
@@ -52,7 +53,7 @@ def _make_virtual_devices(count):
         _add_xla_flag(f"--xla_force_host_platform_device_count={count}")
 
 
-_count = _virtual_devices()  # before the imports, whose log is shown where anything fails
+_virtual_devices()  # a wrong value is told now: where the imports fail, their log is shown
 with _quiet_start():
     import keras
     from keras import ops
@@ -61,11 +62,11 @@ with _quiet_start():
         import tensorflow
 
         tensorflow.config.list_physical_devices()  # looks for a GPU now, and logs now that there is none
-        _make_virtual_devices(_count)
+        _make_virtual_devices()
         # It takes several networks in one lesson for one that is traced again and again, and warns.
         tensorflow.get_logger().setLevel("ERROR")
     else:
-        _make_virtual_devices(_count)
+        _make_virtual_devices()
 
 # What the imports made lives as long as the program. To search its half a million objects for garbage stops a
 # widget for a quarter of a second, every now and then.
