@@ -90,7 +90,7 @@ def test_fully_trained_networks_differ_in_what_a_block_is_worth():
     assert min(left["resnet_v1", 56]) > 0.87 and max(left["resnet_v1", 56]) < 0.93
     assert np.median([*resnet_20["without"].values()]) == pytest.approx(0.702, abs=0.001)
     assert all(np.median(left["plain_net", depth]) < 0.13 for depth in (20, 56))
-    assert max(left["plain_net", 56]) == pytest.approx(0.332, abs=0.001)
+    assert max(left["plain_net", 56]) == pytest.approx(0.323, abs=0.001)
     for row in (resnet_20, rows["resnet_v1", 56]):
         assert min(row["without"], key=row["without"].get).startswith("stage1")
     medians = {count: np.median(found) for count, found in rows["resnet_v1", 56]["without_some"].items()}

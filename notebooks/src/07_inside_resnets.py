@@ -195,7 +195,7 @@ print("ResNet v1-20:", runs.describe_run(full))
 print("the others: trained on a GPU, their last epochs at depth 56 on a CPU (lesson 2)")
 
 # %% [markdown]
-# The plain networks fall to near chance in the median. (In the best case plain-56 has 0.33 right.) ResNet v1-56 loses one and a half points in the median and about five at most, ResNet v1-20 21 and 51. (Six of its blocks can go, 24 of the deeper one's. But on the digits ResNet-20 has the same six.) Both miss blocks of stage 1 most. Without two random blocks ResNet v1-56 has 0.89 right in the median, without four 0.85, without eight 0.53: here the fall is nearly as smooth as Veit et al. report.
+# The plain networks fall to near chance in the median. (In the best case plain-56 has 0.32 right.) ResNet v1-56 loses one and a half points in the median and about five at most, ResNet v1-20 21 and 51. (Six of its blocks can go, 24 of the deeper one's. But on the digits ResNet-20 has the same six.) Both miss blocks of stage 1 most. Without two random blocks ResNet v1-56 has 0.89 right in the median, without four 0.85, without eight 0.53: here the fall is nearly as smooth as Veit et al. report.
 #
 # Six networks after ten epochs only, two of them ResNets v2 (lesson 5):
 
