@@ -116,21 +116,21 @@ def write_tables(course, found, results):
                     "remark": "; ".join(remarks),
                 }
             )
-    again = {(row["student"], row["assignment"]) for row in rows}
-    students = {student for student, _ in again}
     for (name, columns), old, new in zip(TABLES.items(), before, (rows, details), strict=True):
-        # A row without an assignment told that there was nothing to grade; now the student has handed in.
-        kept = [
-            row
-            for row in old
-            if (row["student"], row["assignment"]) not in again
-            and (row["assignment"] or row["student"] not in students)
-        ]
+        table = _list_others(old, rows) + new
         with (course / f"{name}.csv").open("w", newline="") as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
-            writer.writerows(sorted([*kept, *new], key=lambda row: (row["student"], row["assignment"])))
+            writer.writerows(sorted(table, key=lambda row: (row["student"], row["assignment"])))
     return rows
+
+
+def _list_others(table, graded):
+    """Return the rows of an earlier table that the rows just `graded` do not replace."""
+    again = {(row["student"], row["assignment"]) for row in graded}
+    # A row without an assignment told that there was nothing to grade; now the student has handed in.
+    again |= {(student, "") for student, _ in again}
+    return [row for row in table if (row["student"], row["assignment"]) not in again]
 
 
 def _grades(gradebook, submission):

@@ -54,9 +54,8 @@ def _results(rng, seeds, index):
     worst = 0.6 + rng.uniform(0, 0.05, seeds)
     lucky = 0.4 + rng.uniform(0, 0.05, seeds)
     lucky[-1] = 0.97 - 0.01 * index
-    if (
-        seeds % 2 == 0
-    ):  # the lower of the middle two is highest in one list, the upper in another, the mean in a third
+    if seeds % 2 == 0:
+        # The lower of the middle two is highest in one list, the upper one in another, their mean in a third.
         half = seeds // 2
         middle[half - 1], middle[half:] = 0.66 + rng.uniform(0, 0.005), 0.80 + rng.uniform(0, 0.02, half)
         worst += 0.075

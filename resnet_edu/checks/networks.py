@@ -214,11 +214,10 @@ def compare(runs, imitate, right, mistakes, *, shown=""):
     """
     for run in runs:  # with one block a stage, blocks share nothing
         _diagnose_sharing(run)
+    _diagnose_weights(runs[0])
     if all(run.matches(imitate, right) for run in runs):
-        _diagnose_weights(runs[0])
         _diagnose_training(runs[0])
         return True
-    _diagnose_weights(runs[0])
     for options, symptom, hint in mistakes:
         recipe = replace(right, **options)
         if all(run.matches(imitate, recipe) for run in runs):

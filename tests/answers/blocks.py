@@ -152,18 +152,23 @@ def shared_norm(x, filters):
     return relu(x + norm(conv(y, filters)))
 
 
-class AlwaysTraining(layers.Layer):
-    def __init__(self):
+class Told(layers.Layer):
+    """A batch normalization that is told whether it is in training, whatever its network does."""
+
+    def __init__(self, training):
         super().__init__()
-        self.norm = layers.BatchNormalization()
+        self.norm, self.told = layers.BatchNormalization(), training
 
     def call(self, x):
-        return self.norm(x, training=True)
+        return self.norm(x, training=self.told)
 
 
-def always_training(x, filters):
-    y = relu(AlwaysTraining()(conv(x, filters)))
-    return relu(x + bn(conv(y, filters)))
+def told(training):
+    def block(x, filters):
+        y = relu(Told(training)(conv(x, filters)))
+        return relu(x + bn(conv(y, filters)))
+
+    return block
 
 
 def other_norm(x, filters):
@@ -199,16 +204,6 @@ def prelu(x, filters):
 
 def frozen(x, filters):
     y = bn_relu(conv(x, filters, trainable=False))
-    return relu(x + bn(conv(y, filters)))
-
-
-class NeverTraining(AlwaysTraining):
-    def call(self, x):
-        return self.norm(x, training=False)
-
-
-def never_training(x, filters):
-    y = relu(NeverTraining()(conv(x, filters)))
     return relu(x + bn(conv(y, filters)))
 
 
@@ -406,8 +401,8 @@ IDENTITY_WRONG = [
     (lambda x, filters: relu(x + bn_relu(conv(x, filters))), "there is one convolution only"),
     (lambda x, filters: relu(x + bn(conv(x, filters))), "the block has other layers than the right one (missing"),
     (shared_norm, "called more than once"),
-    (always_training, "training=True"),
-    (never_training, "training=False, also where the network is trained"),
+    (told(True), "training=True"),
+    (told(False), "training=False, also where the network is trained"),
     (frozen, "trainable=False: it would learn nothing"),
     (prelu, "a weight that the right answer does not have: p_re_lu"),
     (with_another(layers.Dropout(0.5)), "in training it computes something else"),
