@@ -3,7 +3,7 @@
 This process loads TensorFlow once and forks for each submission, which saves seconds of imports. It knows no
 solution, no other submission and no grade: it reads the paths of jobs, and only the fork reads the job. The fork
 supervises: it starts the sandbox, watches time, memory and output, and starts anew without the cell that did harm,
-so that a cell costs no more than its own exercise.
+so that a cell costs no more than its own exercise. It does so RESTARTS times, within the limit for the notebook.
 """
 
 import importlib

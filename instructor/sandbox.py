@@ -7,7 +7,7 @@ Three levels, the best that the system allows:
 - "user" (root without namespaces, as in some containers): a user of its own who may read what everybody may.
 - "limits" (any other Unix, never as root): time, memory, file size. The submission is you, and does what you can.
 
-At every level there are limits on time, memory, files and processes.
+At every level there are limits on time, memory and files, at the first two on processes, too.
 """
 
 import contextlib

@@ -240,8 +240,7 @@ def bottleneck_block(
     `(b, h, w, c)` to `(b, ⌈h/stride⌉, ⌈w/stride⌉, out_filters)`. Raises ValueError for another `stride_at` or
     `shortcut`.
     """
-    if stride_at not in ("conv1", "conv2"):
-        raise ValueError(f"stride_at={stride_at!r} is unknown; it is one of 'conv1', 'conv2'")
+    check_stride_place(stride_at)
     first, second = (stride, 1) if stride_at == "conv1" else (1, stride)
     branch = conv_bn_act(x, filters, kernel_size=1, stride=first, style=style, name=name, number=1)
     branch = conv_bn_act(branch, filters, stride=second, style=style, name=name, number=2)
@@ -353,6 +352,12 @@ def preactivation_bottleneck(
         name=name,
     )
     return layers.Add(name=f"{name}_add")([x, branch])
+
+
+def check_stride_place(stride_at):
+    """Raise ValueError unless `stride_at` names a convolution of a bottleneck that can have its stride."""
+    if stride_at not in ("conv1", "conv2"):
+        raise ValueError(f"stride_at={stride_at!r} is unknown; it is one of 'conv1', 'conv2'")
 
 
 def classifier(x, num_classes, *, style=ARTICLE):

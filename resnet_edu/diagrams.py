@@ -100,10 +100,10 @@ def plot_stage_costs(groups, ax):
 def plot_layer_costs(rows, axes):
     """Draw parameters and multiply-adds of each layer along depth, as bars on two Axes, coloured by stage.
 
-    Drawn is what counts for the depth: layers with multiply-adds, but for the shortcuts'. Raises ValueError
-    where there is none.
+    Drawn is what counts for the depth: layers with multiply-adds, but for the shortcuts' and the gates'. Raises
+    ValueError where there is none.
     """
-    rows = [row for row in rows if row.multiply_adds and not row.name.endswith("shortcut")]
+    rows = [row for row in rows if row.multiply_adds and not row.name.endswith(("_shortcut", "_gate"))]
     _check_some(rows, "layer with multiply-adds")
     places = [row.name.rpartition("/")[2].partition("_")[0] for row in rows]
     depths = np.arange(1, len(rows) + 1)

@@ -12,6 +12,7 @@ from keras import activations, ops
 
 from resnet_edu import backend
 from resnet_edu.blocks import ARTICLE, seeded_initializer
+from resnet_edu.logits import mean_cross_entropy
 from resnet_edu.models import STAGE_FILTERS, VARIANTS, blocks_per_stage
 
 
@@ -88,7 +89,7 @@ NETWORKS = {"plain": _plain_block, "resnet_v1": _residual_block, "resnet_v2": _p
 
 def _head(x, y, kernel):
     logits = ops.matmul(ops.mean(x, axis=(1, 2)), kernel)
-    return ops.mean(ops.sparse_categorical_crossentropy(y, logits, from_logits=True))
+    return mean_cross_entropy(y, logits)
 
 
 def _convolved(x, kernel, stride=1):

@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from resnet_edu import backend, functional, models
+from resnet_edu.logits import LogitsModel, mean_cross_entropy
 
 
 def gradient_norms(model, x, y):
@@ -44,13 +45,15 @@ def signal_gradient_norms(model, x, y, layer_names):
 
     Where `gradient_norms` asks how strongly a kernel is to change, this asks how strongly the signal is, at a
     place of the network. Model, batch and errors are those of `gradient_norms`, and there is a ValueError for a
-    name that no layer has.
+    name that no layer has between the input and the last one.
     """
     _check_model(model)
     _check_batch(model, x, y)
-    unknown = set(layer_names) - {layer.name for layer in model.layers}
+    between = {layer.name for layer in model.layers[:-1] if not isinstance(layer, keras.layers.InputLayer)}
+    unknown = set(layer_names) - between
     if unknown:
-        raise ValueError(f"model {model.name!r} has no layer called {', '.join(sorted(unknown))}")
+        names = ", ".join(sorted(unknown))
+        raise ValueError(f"model {model.name!r} has no layer called {names} between its input and its last layer")
 
     def call_and_probe(layer, *arguments, **options):
         signal = layer(*arguments, **options)
@@ -68,6 +71,8 @@ def rebuild(model, batch_shape, call_layer):
     no weights.
     """
     images = keras.Input(batch_shape=batch_shape, name="rebuilt_images")
+    if isinstance(model, keras.Sequential):  # of which Keras makes no copy with other calls
+        model = keras.Model(model.inputs[0], model.outputs[0])
     copy = keras.models.clone_model(model, input_tensors=images, call_function=call_layer)
     for layer in model.layers:
         if layer.weights:
@@ -97,7 +102,7 @@ def fresh_gradient_norms(
     models.check_input_shape(np.shape(x)[1:])
     if max(np.shape(x)[1:3]) > 32:
         raise ValueError(f"images of at most 32×32 pixels are needed, not {x.shape[1]}×{x.shape[2]}")
-    _check_labels(y, images=len(x), classes=num_classes)
+    check_labels(y, images=len(x), classes=num_classes)
     x, y = ops.convert_to_tensor(x, "float32"), ops.convert_to_tensor(y, "int32")
     kernels = functional.draw_kernels(
         x.shape[-1], depth, network=network, initializer=initializer, num_classes=num_classes, seed=seed
@@ -130,9 +135,12 @@ def trend_and_level(norms):
     """Return what gradient norms in depth order do on the way back, and how large they are: two numbers.
 
     The trend is the factor of one layer on the way from the last to the first, the level the mean of all norms;
-    both are geometric means. Where a norm is 0 the level is 0, and the trend is NaN if it is the last one.
+    both are geometric means. Where a norm is 0 the level is 0, and the trend is NaN if it is the last one. Raises
+    ValueError for fewer than two norms.
     """
     norms = np.asarray(norms, float)
+    if norms.ndim != 1 or len(norms) < 2:
+        raise ValueError(f"a trend needs the norms of two layers or more, in a row; their shape is {norms.shape}")
     with np.errstate(divide="ignore", invalid="ignore"):
         trend = (norms[0] / norms[-1]) ** (1 / (len(norms) - 1)) if norms[-1] else np.nan
         return float(trend), float(np.exp(np.mean(np.log(norms))))
@@ -186,10 +194,11 @@ def _check_batch(model, x, y):
     wanted, given = model.inputs[0].shape, np.shape(x)
     if len(wanted) != len(given) or any(side not in (None, got) for side, got in zip(wanted, given, strict=True)):
         raise ValueError(f"model {model.name!r} takes a batch of shape {wanted}; x has the shape {given}")
-    _check_labels(y, images=len(x), classes=model.outputs[0].shape[-1])
+    check_labels(y, images=len(x), classes=model.outputs[0].shape[-1])
 
 
-def _check_labels(y, *, images, classes):
+def check_labels(y, *, images, classes):
+    """Raise ValueError unless `y` holds a label from 0 for each of so many images."""
     y = np.asarray(y)
     if not images or y.shape != (images,):
         raise ValueError(f"y must hold one label for each of the {images} images; its shape is {y.shape}")
@@ -235,13 +244,12 @@ def _probe_name(name):
     return f"{name}_probe"
 
 
-class _Probe(keras.Model):
-    """A classifier's logits in training mode, trainable in its kernels only."""
+class _Probe(LogitsModel):
+    """A classifier's logits, trainable in its kernels only."""
 
     def __init__(self, model, kernels):
-        super().__init__()
+        super().__init__(model)
         self._kernels = kernels
-        self._features, self._head = split_head(model)
 
     @property
     def trainable_variables(self):
@@ -250,30 +258,5 @@ class _Probe(keras.Model):
     # The TensorFlow trainer asks for the weights, the JAX trainer for the variables.
     trainable_weights = trainable_variables
 
-    def call(self, x, training=None):
-        return self._head(self._features(x, training=True))
-
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        return ops.mean(ops.sparse_categorical_crossentropy(y, y_pred, from_logits=True))
-
-
-def split_head(model):
-    """Split `model` into a part that gives logits, or nearly, and a function that makes them logits.
-
-    A cross-entropy of softmax outputs is clipped, and its gradient lost, where a network is very sure. Raises
-    ValueError where the model ends in neither.
-    """
-    last = model.layers[-1]
-    softmax, linear = keras.activations.softmax, keras.activations.linear
-    activation = softmax if isinstance(last, keras.layers.Softmax) else getattr(last, "activation", None)
-    if isinstance(last, keras.layers.Dense) and activation is softmax:
-        before = keras.Model(model.inputs, last.input)
-        return before, lambda x: ops.matmul(x, last.kernel) + (last.bias if last.use_bias else 0.0)
-    if isinstance(last, keras.layers.Softmax | keras.layers.Activation) and activation is softmax:
-        return keras.Model(model.inputs, last.input), lambda logits: logits
-    if isinstance(last, keras.layers.Dense | keras.layers.Activation) and activation is linear:
-        return model, lambda logits: logits
-    raise ValueError(
-        f"model {model.name!r} must end in a softmax or in logits, as a Dense, Activation or Softmax layer of its "
-        f"own, not in {getattr(activation, '__name__', None) or type(last).__name__}"
-    )
+        return mean_cross_entropy(y, y_pred)

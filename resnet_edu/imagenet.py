@@ -8,6 +8,7 @@ import contextlib
 import functools
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,13 +82,11 @@ def stage_net(
 ):
     """Build a network for ImageNet with so many blocks in each of the four stages; see `resnet_imagenet`.
 
-    `counts` holds four whole numbers of at least 1. Raises ValueError for others, and as `resnet_imagenet` does.
+    `counts` holds four whole numbers of at least 1. Raises ValueError for others, for bottlenecks without
+    shortcuts, and as `resnet_imagenet` does.
     """
     counts = _check_counts(counts)
-    if len(input_shape) != 3 or min(input_shape[:2]) < SMALLEST_SIDE:
-        raise ValueError(
-            f"input_shape={input_shape!r} must be (height, width, channels), with sides of {SMALLEST_SIDE} or more"
-        )
+    _check_shape(input_shape)
     style = blocks.change_style(IMAGENET, style)
     inputs = layers.Input(input_shape, name="images")
     x = _stem(inputs, style)
@@ -108,7 +107,13 @@ def list_blocks(counts):
 
 
 def block_of(bottleneck, shortcuts=True, stride_at="conv1"):
-    """Return the function that builds a network's blocks, called as `blocks.residual_block` is."""
+    """Return the function that builds a network's blocks, called as `blocks.residual_block` is.
+
+    Raises ValueError for an unknown place of the stride, and for bottlenecks without shortcuts.
+    """
+    blocks.check_stride_place(stride_at)
+    if bottleneck and not shortcuts:
+        raise ValueError("bottleneck=True needs shortcuts=True: the plain networks have blocks of two 3×3 layers")
     if not shortcuts:
         return blocks.plain_block
     if not bottleneck:
@@ -218,9 +223,17 @@ def _stages(depth, known):
 
 
 def _check_counts(counts):
-    counts = tuple(counts)
-    if len(counts) != len(STAGE_FILTERS) or not all(isinstance(count, int) and count >= 1 for count in counts):
+    found = tuple(counts) if isinstance(counts, Iterable) else ()
+    if len(found) != len(STAGE_FILTERS) or not all(blocks.is_whole(count) and count >= 1 for count in found):
         raise ValueError(
             f"counts={counts!r} must be {len(STAGE_FILTERS)} whole numbers of at least 1, such as 3, 4, 6, 3"
         )
-    return counts
+    return found
+
+
+def _check_shape(shape):
+    whole = isinstance(shape, tuple | list) and len(shape) == 3 and all(map(blocks.is_whole, shape))
+    if not whole or min(shape[:2]) < SMALLEST_SIDE or shape[2] < 1:
+        raise ValueError(
+            f"input_shape={shape!r} must be (height, width, channels), with sides of {SMALLEST_SIDE} or more"
+        )

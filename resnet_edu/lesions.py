@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from resnet_edu import backend
+from resnet_edu.gradients import check_labels
 
 IMAGES_AT_ONCE = 512
 
@@ -36,11 +37,15 @@ class Part:
         return self.is_block and self.model.input_shape == self.model.output_shape
 
     def __call__(self, x):
-        return self._compiled(x)
+        # The weights are arguments: JAX would compile in those of the first call.
+        groups = self.model.trainable_variables, self.model.non_trainable_variables
+        return self._compiled(*([variable.value for variable in group] for group in groups), x)
 
     @functools.cached_property
     def _compiled(self):
-        return backend.compiled(functools.partial(self.model, training=False))
+        return backend.compiled(
+            lambda weights, others, x: self.model.stateless_call(weights, others, x, training=False)[0]
+        )
 
 
 def dissect(model):
@@ -82,7 +87,11 @@ def run_parts(parts, x):
 
 
 def accuracy_of(parts, x, y):
-    """Return the share of the images `x` that the network of these parts gives their label in `y`."""
+    """Return the share of the images `x` that the network of these parts gives their label in `y`.
+
+    Raises ValueError for labels that do not fit, and as `run_parts` does.
+    """
+    check_labels(y, images=len(x), classes=parts[-1].model.output_shape[-1])
     return float(np.mean(run_parts(parts, x).argmax(axis=-1) == y))
 
 

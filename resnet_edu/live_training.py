@@ -9,7 +9,7 @@ import ipywidgets
 
 from resnet_edu import plotting
 from resnet_edu.training import train_epochs
-from resnet_edu.widgets import WRAP, Panel, as_html, wide_axes
+from resnet_edu.widgets import Panel, as_html, in_a_row, wide_axes
 
 REPORT_SECONDS = 0.25  # between two changes of the status line
 THREAD_NAME = "resnet_edu training"
@@ -59,7 +59,7 @@ class TrainingPanel(Panel):
         self._again_button.on_click(lambda _: self._again())
         self._status = ipywidgets.HTML()
         self._picture = ipywidgets.HTML(layout=ipywidgets.Layout(min_height="330px"))
-        buttons = ipywidgets.HBox([self._stop_button, self._again_button, self._status], layout=WRAP)
+        buttons = in_a_row(self._stop_button, self._again_button, self._status)
         super().__init__([buttons, self._picture], title)
 
     def _begin(self, *arguments):
@@ -70,13 +70,13 @@ class TrainingPanel(Panel):
             running._stop_asked.set()
         self._stop_asked = threading.Event()
         self.histories = {label: [] for label in self._labels}
-        self._stop_button.disabled = False
         self._thread = threading.Thread(
             name=THREAD_NAME,
             target=self._run,
             args=(before, self._stop_asked, self.histories, *arguments),
             daemon=True,
         )
+        self._stop_button.disabled = False  # only now: a thread before, that ends, disables it for itself
         self._thread.start()
 
     def stop(self):

@@ -4,14 +4,15 @@ With its weights, its ReLUs' states and its normalization fixed, the gradient is
 n blocks. The gradient along one path is found by cutting, in each block, the other of the two ways.
 """
 
-from math import comb
+from math import comb, nan
 
 import keras
 import numpy as np
 from keras import ops
 
 from resnet_edu import backend
-from resnet_edu.gradients import rebuild, split_head
+from resnet_edu.gradients import check_labels, rebuild
+from resnet_edu.logits import split_head
 
 IMAGES_AT_ONCE = 256  # more would need gigabytes for the signals of a deep network
 
@@ -42,6 +43,8 @@ def path_gradients(model, x, y, through_branch):
             f"through_branch must have the shape {(len(x), len(names))}, a row for each image and a column for "
             f"each block, not {through_branch.shape}"
         )
+    classes = model.outputs[0].shape[-1]
+    check_labels(y, images=len(x), classes=classes)
     at_once = min(len(x), IMAGES_AT_ONCE)
     ways = {name: _OneWay(at_once, name=name) for name in names}
 
@@ -55,7 +58,7 @@ def path_gradients(model, x, y, through_branch):
         part = np.minimum(np.arange(start, start + at_once), len(x) - 1)
         for column, name in enumerate(names):
             ways[name].through_branch.assign(through_branch[part, column].reshape(-1, 1, 1, 1))
-        of_label = ops.one_hot(ops.convert_to_tensor(np.asarray(y)[part], "int32"), model.outputs[0].shape[-1])
+        of_label = ops.one_hot(ops.convert_to_tensor(np.asarray(y)[part], "int32"), classes)
         found = backend.gradients(
             lambda arrays, of_label=of_label: ops.sum(head(features(arrays["x"], training=False)) * of_label),
             {"x": ops.convert_to_tensor(np.asarray(x)[part], "float32")},
@@ -76,6 +79,7 @@ def measure_paths(model, x, y, *, lengths, seed=0):
     labels and errors are those of `path_gradients`.
     """
     blocks, rng = len(list_additions(model)), np.random.default_rng(seed)
+    check_labels(y, images=len(x), classes=model.outputs[0].shape[-1])
     through = np.array([rng.permutation(blocks) < length for length in lengths for _ in x])
     gradients = path_gradients(model, np.concatenate([x] * len(lengths)), np.tile(y, len(lengths)), through)
     norms = np.linalg.norm(gradients.reshape(len(lengths), len(x), -1).astype("float64"), axis=-1)
@@ -85,11 +89,12 @@ def measure_paths(model, x, y, *, lengths, seed=0):
 def path_shares(norms, blocks):
     """Return `{length: share}`: what all paths of a length contribute, by the norms of `measure_paths`.
 
-    The mean norm of one path times the number of paths of this length, as a share of the sum. (Norms are added,
-    as Veit et al. do; gradients of different paths can also cancel.)
+    The mean norm of one path times the number of paths of this length, as a share of the sum, and NaN where all
+    norms are 0. (Norms are added, as Veit et al. do; gradients of different paths can also cancel.)
     """
     total = {length: comb(blocks, length) * float(np.mean(values)) for length, values in norms.items()}
-    return {length: value / sum(total.values()) for length, value in total.items()}
+    whole = sum(total.values()) or nan
+    return {length: value / whole for length, value in total.items()}
 
 
 class _OneWay(keras.layers.Layer):

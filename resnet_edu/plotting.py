@@ -165,7 +165,7 @@ def plot_costs(series, ax, *, what):
     share = 0.8 / max(2, len(series))  # of the place between two ticks
     for number, (label, by_place) in enumerate(series.items()):
         at = np.arange(len(by_place)) + share * (number - (len(series) - 1) / 2)
-        color = COLORS[number] if number else "0.7"
+        color = COLORS[number % len(COLORS)] if number else "0.7"
         ax.bar(at, list(by_place.values()), width=0.95 * share, label=label, color=color)
     ax.set_xticks(range(len(by_place)), list(by_place), rotation=30, ha="right", fontsize="small")
     ax.set_axisbelow(True)

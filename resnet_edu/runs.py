@@ -5,7 +5,6 @@ each training. A row from another machine than the first names it as its `device
 written as null and read as NaN.
 """
 
-import importlib.metadata
 import importlib.resources
 import json
 import math
@@ -139,7 +138,7 @@ def versions():
     """Return what a result can depend on: the versions of the libraries, and the processor."""
     return {
         "keras": f"Keras {keras.__version__}",
-        "backend": f"{backend.name()} {importlib.metadata.version(keras.backend.backend())}",
+        "backend": f"{backend.name()} {backend.version()}",
         "python": f"Python {platform.python_version()}",
         "device": ", ".join([*backend.accelerator_names(), f"{os.cpu_count()} CPU cores ({_processor()})"]),
     }

@@ -1,10 +1,11 @@
 """The loss around a trained network, along random directions in the space of its weights (Li et al. 2018)."""
 
-import keras
 import numpy as np
 from keras import ops
 
 from resnet_edu import backend
+from resnet_edu.gradients import check_labels
+from resnet_edu.logits import LogitsModel, mean_cross_entropy
 
 
 def filter_normalize(direction, kernel):
@@ -37,12 +38,12 @@ def measure_surface(model, x, y, *, positions, seed=0, batch_statistics=False):
     The weights are moved by `positions[i]` times one random direction and `positions[j]` times another, both from
     `seed`. `x` is a batch of images `(n, height, width, channels)`, `y` holds n labels. Batch normalization uses
     its moving statistics, as in inference, or with `batch_statistics` those of this batch. The model, one of
-    `models`, is left as it was.
+    `models`, is left as it was. Raises ValueError for labels that do not fit.
     """
-    last = model.layers[-1]
-    features = keras.Model(model.inputs, last.input)
-    start = [variable.value for variable in [*features.trainable_variables, last.kernel, last.bias]]
-    others = [variable.value for variable in features.non_trainable_variables]
+    check_labels(y, images=len(x), classes=model.output_shape[-1])
+    network = LogitsModel(model)
+    start = [variable.value for variable in network.trainable_variables]
+    others = [variable.value for variable in network.non_trainable_variables]
     first, second = (
         [ops.convert_to_tensor(array, "float32") for array in random_direction(model, seed=2 * seed + number)]
         for number in (0, 1)
@@ -50,11 +51,9 @@ def measure_surface(model, x, y, *, positions, seed=0, batch_statistics=False):
     x, y = ops.convert_to_tensor(x, "float32"), ops.convert_to_tensor(y, "int32")
 
     def loss(a, b):
-        *moved, w, offset = [v + a * d + b * e for v, d, e in zip(start, first, second, strict=True)]
-        signal, _ = features.stateless_call(moved, others, x, training=batch_statistics)
-        # From logits: the logarithm of a probability would be cut off where it is small.
-        logits = ops.matmul(signal, w) + offset
-        return ops.mean(ops.sparse_categorical_crossentropy(y, logits, from_logits=True))
+        moved = [v + a * d + b * e for v, d, e in zip(start, first, second, strict=True)]
+        logits, _ = network.stateless_call(moved, others, x, training=batch_statistics)
+        return mean_cross_entropy(y, logits)
 
     loss = backend.compiled(loss)
     positions = [ops.convert_to_tensor(position, "float32") for position in positions]

@@ -81,10 +81,12 @@ def _find_missing(run):
     rows = run.get("rows")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         return "rows"
-    trainings = [row for row in rows if "recipe" in row]
-    wanted = [("what", run), ("command", run), ("versions", run)]
+    versions, trainings = run.get("versions"), [row for row in rows if "recipe" in row]
+    wanted = [("what", run), ("command", run), ("device", versions if isinstance(versions, dict) else {})]
     wanted += [(name, row) for row in trainings for name in ("loss", "test_loss", "test_accuracy")]
-    return next((name for name, holder in wanted if name not in holder), "")
+    wanted += [("seed", row) for row in rows if row not in trainings]
+    absent = [name for name, holder in wanted if name not in holder]
+    return next(iter(absent), "" if all(isinstance(row["loss"], list) for row in trainings) else "loss")
 
 
 def _run(plan, options, *, folder, measure_norms):

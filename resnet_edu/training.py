@@ -7,7 +7,8 @@ import keras
 import numpy as np
 
 from resnet_edu import backend
-from resnet_edu.gradients import gradient_norms, select_convolutions
+from resnet_edu.gradients import check_labels, gradient_norms, select_convolutions
+from resnet_edu.logits import split_head
 from resnet_edu.recipe_training import choose_devices
 
 PROBE_IMAGES = 64
@@ -24,10 +25,13 @@ def train_epochs(model, x, y, *, epochs, batch_size=64, learning_rate=1e-3, seed
     Both are means over the batches of the epoch, in training mode; the loss contains the model's L2 terms. `seed`
     decides the order of the images. Images that do not fill a last batch are left out of that epoch. Once
     `should_stop()` is true, training ends after the batch in hand, and the unfinished epoch is not yielded.
-    Raises ValueError where there are fewer images than `batch_size`.
+    `model` ends in a softmax or in logits, and is Functional or Sequential. Raises ValueError for another one, for
+    labels that do not fit, and where there are fewer images than `batch_size`.
     """
     if len(x) < batch_size:
         raise ValueError(f"{len(x)} images are fewer than one batch of {batch_size}")
+    split_head(model)  # its error, before one about its output
+    check_labels(y, images=len(x), classes=model.outputs[0].shape[-1])
     steps = backend.training_steps(
         lambda: model,
         lambda: keras.optimizers.Adam(learning_rate),

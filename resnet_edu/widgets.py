@@ -69,9 +69,9 @@ def explore_gradients(x, y, *, networks=("plain", "resnet_v1"), depths=DEPTHS, b
 
     redraw.on_click(draw_again)
     rows = [
-        ipywidgets.HBox([slider, number, redraw], layout=WRAP),
-        ipywidgets.HBox([controls["network"], controls["activation"]], layout=WRAP),
-        ipywidgets.HBox([controls["initializer"], controls["batch_norm"]], layout=WRAP),
+        in_a_row(slider, number, redraw),
+        in_a_row(controls["network"], controls["activation"]),
+        in_a_row(controls["initializer"], controls["batch_norm"]),
     ]
     return Panel([*rows, picture], "gradient norms by depth, network, activation, weights and normalization")
 
@@ -91,7 +91,7 @@ def explore_images(images, labels):
         return as_html(figure, f"image {number}: labelled {labels[number]}")
 
     picture, _ = _live_picture({"number": slider}, draw, height="220px")
-    return Panel([ipywidgets.HBox([slider, number], layout=WRAP), picture], "one image at a time, with its label")
+    return Panel([in_a_row(slider, number), picture], "one image at a time, with its label")
 
 
 def explore_shortcuts():
@@ -120,8 +120,8 @@ def explore_shortcuts():
 
     picture, _ = _live_picture(controls, draw, height="330px")
     rows = [
-        ipywidgets.HBox([slider, number, ends], layout=WRAP),
-        ipywidgets.HBox([controls["scale"], controls["batch_norm"]], layout=WRAP),
+        in_a_row(slider, number, ends),
+        in_a_row(controls["scale"], controls["batch_norm"]),
     ]
     return Panel([*rows, picture], "signal and gradient along 50 blocks, from carry over highway to residual")
 
@@ -161,9 +161,9 @@ def explore_lesions(networks, x, y):
 
     picture, _ = _live_picture(controls, draw, height="330px")
     rows = [
-        ipywidgets.HBox([controls["network"], controls["operation"]], layout=WRAP),
-        ipywidgets.HBox([block, block_number], layout=WRAP),
-        ipywidgets.HBox([count, count_number], layout=WRAP),
+        in_a_row(controls["network"], controls["operation"]),
+        in_a_row(block, block_number),
+        in_a_row(count, count_number),
     ]
     return Panel([*rows, picture], "trained networks without some of their blocks, or with blocks swapped")
 
@@ -191,8 +191,8 @@ def explore_stages():
         return _draw_costs({"ResNet-50": reference, "yours": chosen}, summary)
 
     picture, _ = _live_picture(controls, draw, height="330px")
-    rows = [ipywidgets.HBox(pair, layout=WRAP) for pair in sliders]
-    rows.append(ipywidgets.HBox([controls["bottleneck"]], layout=WRAP))
+    rows = [in_a_row(*pair) for pair in sliders]
+    rows.append(in_a_row(controls["bottleneck"]))
     return Panel([*rows, picture], "a network's costs by its blocks in each stage")
 
 
@@ -219,14 +219,18 @@ def _live_picture(controls, draw, *, height):
 def _slider_with_number(description, values, value):
     """Return a slider over the range `values` and a number field that are kept equal.
 
-    The field takes typed numbers; of a number between two values the nearest one is meant.
+    They begin at `value`, and the field takes typed numbers; where it is none of the values the nearest is meant.
     """
-    limits = {"min": values[0], "max": values[-1], "step": values.step, "value": value}
+
+    def nearest(wanted):
+        return min(values, key=lambda value: abs(value - wanted))
+
+    limits = {"min": values[0], "max": values[-1], "step": values.step, "value": nearest(value)}
     slider = Slider(**limits, description=description)
     number = ipywidgets.BoundedIntText(**limits, description=description)
 
     def take_number(change):
-        number.value = slider.value = min(values, key=lambda value: abs(value - change["new"]))
+        number.value = slider.value = nearest(change["new"])
 
     number.observe(take_number, "value")
     slider.observe(lambda change: setattr(number, "value", change["new"]), "value")
@@ -247,7 +251,9 @@ class Panel(ipywidgets.VBox):
         return bundle
 
 
-WRAP = ipywidgets.Layout(flex_flow="row wrap")
+def in_a_row(*children):
+    """Return a box with these side by side, and below each other where it is narrow."""
+    return ipywidgets.HBox(children, layout=ipywidgets.Layout(flex_flow="row wrap"))
 
 
 def _dropdown(description, options):

@@ -234,6 +234,7 @@ def test_layer_costs_are_bars_along_depth():
             ("net/stem_bn", 64, 0),
             ("net/stage1_block1_conv1", 2320, 2_359_296),
             ("net/stage1_block1_shortcut", 544, 131_072),
+            ("net/stage1_block1_gate", 272, 262_144),
             ("net/stage1_block1_conv2", 2321, 2_359_297),
             ("net/classifier", 650, 640),
         ]

@@ -136,8 +136,17 @@ def test_signal_norms_leave_the_model_alone_and_know_its_layers(digits):
     assert list(gradients.signal_gradient_norms(model, *digits, names)) == names
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
-    with pytest.raises(ValueError, match="no layer called stage9_block1_add"):
-        gradients.signal_gradient_norms(model, *digits, ["stage9_block1_add"])
+    for name in ("stage9_block1_add", model.layers[0].name, "classifier"):
+        with pytest.raises(ValueError, match=f"no layer called {name} between its input and its last"):
+            gradients.signal_gradient_norms(model, *digits, [name])
+
+
+def test_signal_norms_of_a_sequential_network_are_those_of_its_functional_twin(digits):
+    layers = [keras.layers.Conv2D(4, 3, name="conv"), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
+    model = keras.Sequential([keras.Input((8, 8, 1)), *layers])
+    twin = keras.Model(model.inputs[0], model.outputs[0])
+    norms = [gradients.signal_gradient_norms(network, *digits, ["conv"])["conv"] for network in (model, twin)]
+    assert norms[0] == pytest.approx(norms[1]) and norms[0] > 0
 
 
 def test_a_very_sure_network_keeps_its_gradient(digits):
@@ -153,6 +162,12 @@ def test_a_very_sure_network_keeps_its_gradient(digits):
     difference = (probabilities - np.eye(10)[y]) / 64
     expected = np.linalg.norm(keras.ops.convert_to_numpy(features).T @ difference)
     assert norms["classifier"] == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("norms", [[], [1.0], [[1.0, 2.0]]])
+def test_a_trend_needs_two_layers(norms):
+    with pytest.raises(ValueError, match="the norms of two layers or more"):
+        gradients.trend_and_level(norms)
 
 
 def test_the_model_is_left_as_it_was(digits):

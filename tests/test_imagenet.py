@@ -68,6 +68,11 @@ def test_outputs_are_those_of_keras_with_its_weights():
     assert np.ptp(expected, axis=0).max() > 0.002, "all images have one answer"
 
 
+def test_counts_may_be_those_of_an_array():
+    counts = np.array([1, 2, 1, 1])
+    assert imagenet.count_costs(counts, bottleneck=False) == imagenet.count_costs((1, 2, 1, 1), bottleneck=False)
+
+
 def test_a_strided_convolution_has_its_zeros_on_both_sides():
     model = imagenet.stage_net((1, 1, 1, 1), 2, input_shape=(64, 64, 3))
     layer, pad = model.get_layer("stage2_block1_conv1"), model.get_layer("stage2_block1_pad1")
@@ -112,7 +117,14 @@ class _NoVariables:
         (lambda: models.resnet_imagenet(50, stride_at="conv3", input_shape=(32, 32, 3)), "stride_at='conv3'"),
         (lambda: models.resnet_imagenet(18, 1, input_shape=(32, 32, 3)), "num_classes=1"),
         (lambda: models.resnet_imagenet(18, colour="red"), "unknown keyword colour"),
+        (lambda: models.resnet_imagenet(18, stride_at="conv3"), "stride_at='conv3'"),
+        (lambda: models.resnet_imagenet(50, input_shape=(None, None, 3)), "must be .height, width, channels"),
+        (lambda: models.resnet_imagenet(50, input_shape=(224, 224, 0)), "must be .height, width, channels"),
+        (lambda: models.resnet_imagenet(50, input_shape=224), "must be .height, width, channels"),
         (lambda: imagenet.stage_net((3, 4, 6)), "must be 4 whole numbers"),
+        (lambda: imagenet.stage_net((3, 4, 6, True)), "must be 4 whole numbers"),
+        (lambda: imagenet.stage_net(3), "must be 4 whole numbers"),
+        (lambda: imagenet.stage_net((1, 1, 1, 1), bottleneck=True, shortcuts=False), "needs shortcuts=True"),
         (lambda: imagenet.count_costs((3, 4, 0, 3), bottleneck=True), "must be 4 whole numbers"),
     ],
 )

@@ -36,6 +36,22 @@ def test_the_parts_in_order_are_the_network(build, variant, images):
     )
 
 
+def test_the_parts_have_the_weights_that_the_network_has_now(images):
+    model = models.resnet_v1((8, 8, 1), 8, seed=0)
+    parts = lesions.dissect(model)
+    before = lesions.run_parts(parts, images)
+    randomized(model)
+    now = lesions.run_parts(parts, images)
+    np.testing.assert_allclose(now, model.predict(images, verbose=0), rtol=1e-4, atol=1e-6)
+    assert np.abs(now - before).max() > 1e-3
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((7, 1), int), np.zeros(6, int), np.full(7, 10)])
+def test_labels_that_do_not_fit_are_told(parts, images, wrong):
+    with pytest.raises(ValueError, match="y must hold"):
+        lesions.accuracy_of(parts, images, wrong)
+
+
 def test_networks_for_imagenet_can_be_taken_apart():
     parts = lesions.dissect(models.resnet_imagenet(18, 5, input_shape=(32, 32, 3), initializer="zeros"))
     assert len(parts) == 10

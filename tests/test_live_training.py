@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+import numpy as np
 import pytest
 
 from resnet_edu import live_training, models, plans, recipes
@@ -134,6 +135,18 @@ def test_a_recipe_stops_within_a_second_and_goes_on(digits):
     after = asyncio.run(panel.finished())
     assert after["training"][:kept] == before["training"]
     assert len(after["training"]) > kept
+
+
+def test_a_network_in_training_can_be_looked_at(digits):
+    panel = recipe_panel(digits, 400)
+    looks, until = 0, time.monotonic() + 60
+    while len(panel.training.history) < 5 and time.monotonic() < until:
+        assert np.isfinite(panel.training.predict(np.zeros((3, 8, 8, 1), "uint8"))).all()
+        assert panel.training.model.count_params()
+        looks += 1
+    panel.stop()
+    asyncio.run(panel.finished())  # it raises what has failed there
+    assert looks > 5 and len(panel.training.history) >= 5
 
 
 def test_the_status_tells_how_far_it_is(digits, monkeypatch):

@@ -54,6 +54,7 @@ def test_paths_of_measured_length_are_drawn(monkeypatch):
 def test_shares_weigh_a_path_by_the_number_of_its_kind():
     shares = paths.path_shares({0: np.array([1.0]), 1: np.array([0.5, 1.5]), 2: np.array([3.0])}, 2)
     assert shares == pytest.approx({0: 1 / 6, 1: 2 / 6, 2: 3 / 6})
+    assert np.isnan([*paths.path_shares({0: np.zeros(1), 2: np.zeros(1)}, 2).values()]).all()
 
 
 def test_a_branch_without_effect_passes_nothing_on():
@@ -87,5 +88,10 @@ def test_what_does_not_fit_is_told():
     x, y = np.zeros((2, 8, 8, 1)), np.array([0, 1])
     with pytest.raises(ValueError, match=r"must have the shape \(2, 3\)"):
         paths.path_gradients(model, x, y, np.zeros((2, 4), bool))
+    for labels in (np.array([0, 1, 0]), np.array([0, 10]), np.array([[0], [1]])):
+        with pytest.raises(ValueError, match="y must hold"):
+            paths.path_gradients(model, x, labels, np.zeros((2, 3), bool))
+        with pytest.raises(ValueError, match="y must hold"):
+            paths.measure_paths(model, x, labels, lengths=(0, 1))
     with pytest.raises(ValueError, match="only one path leads through it"):
         paths.list_additions(models.plain_net((8, 8, 1), 8))

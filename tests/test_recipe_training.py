@@ -149,11 +149,12 @@ from resnet_edu.recipe_training import RecipeTraining, choose_devices
 # A tenfold rate makes of the devices' rounding ten times as much: 1e-3 would be chance then.
 recipe = recipes.shorten_recipe(recipes.RECIPES["paper"], 3)
 recipe = replace(recipe, learning_rate=0.001, batch_size=64, weight_decay=0.5)  # strong enough to be seen
-devices = choose_devices(int(sys.argv[1]))
+devices = choose_devices(4)[: int(sys.argv[1])] if len(sys.argv) < 3 else [sys.argv[2]]
 plan = plans.Plan("resnet_v1", 8, recipe, images="digits", split="45k")
 training = RecipeTraining(plan, plans.load_images("digits"), devices=devices, accelerated=len(devices) == 2)
 history = [[figures[name] for name in ("loss", "l2", "validation_loss")] for figures in training.epochs()]
-print(json.dumps([devices, history, training.finish()["rows"][0]["test_loss"]]))
+place = str(training.model.trainable_variables[0].value.device) if backend.name() == "TensorFlow" else devices[0]
+print(json.dumps([devices, history, training.finish()["rows"][0]["test_loss"], place]))
 """
 
 
@@ -161,11 +162,12 @@ def test_several_devices_train_as_one():
     variables = os.environ | {"RESNET_EDU_VIRTUAL_DEVICES": "4"}
     # A process each: TensorFlow has one group of devices in its life.
     processes = [
-        subprocess.Popen([sys.executable, "-c", DEVICES, count], env=variables, stdout=subprocess.PIPE, text=True)
-        for count in ("1", "2", "4")
+        subprocess.Popen([sys.executable, "-c", DEVICES, *which], env=variables, stdout=subprocess.PIPE, text=True)
+        for which in (["1", "CPU:3"], ["2"], ["4"])
     ]
     one, two, four = (json.loads(process.communicate(timeout=200)[0]) for process in processes)
     assert [len(found[0]) for found in (one, two, four)] == [1, 2, 4]
+    assert one[3].endswith("CPU:3"), "it trains on another device than it was told"
     for several in (two, four):
         assert np.array(several[1]) == pytest.approx(np.array(one[1]), abs=1e-3)
         assert several[2] == pytest.approx(one[2], abs=1e-3)

@@ -1,5 +1,7 @@
 """Recorded runs: kept as they were, complete, and the same when a part is done again."""
 
+import importlib
+import importlib.metadata
 import math
 
 import keras
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 import record_digits
 
-from resnet_edu import data, gradients, models, runs, training
+from resnet_edu import backend, data, gradients, models, runs, training
 
 
 def test_a_recording_goes_on_with_the_same_software_only(tmp_path, monkeypatch):
@@ -27,6 +29,13 @@ def test_a_recording_goes_on_with_the_same_software_only(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "versions", lambda: here | {"keras": "Keras 4"})
     with pytest.raises(runs.OtherVersionsError, match=f"a.json was recorded with {here['keras']}, "):
         runs.continue_run("a", "w", command="c")
+
+
+def test_versions_do_not_depend_on_the_name_of_a_package(monkeypatch):
+    # Binder installs tensorflow-cpu, which knows no version of a package tensorflow.
+    module = importlib.import_module(keras.backend.backend())
+    monkeypatch.setattr(importlib.metadata, "version", pytest.fail)
+    assert runs.versions()["backend"].split() == [backend.name(), module.__version__]
 
 
 def test_a_run_comes_back_as_it_was_saved(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from docker.utils.build import exclude_paths
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULE = ROOT / "resnet_edu"
@@ -80,6 +81,18 @@ def test_binder_configuration_is_accepted_by_repo2docker():
     assert run.returncode == 0, run.stderr[-2000:]
     for part in ("binder/requirements.txt", "binder/postBuild", "binder/start"):
         assert part in run.stdout + run.stderr, f"repo2docker does not use {part}"
+
+
+def test_an_image_holds_nothing_that_git_ignores(tmp_path):
+    for pattern in ["/.git/", *(ROOT / ".gitignore").read_text().split()]:
+        for above in [tmp_path] if pattern.startswith("/") else [tmp_path, tmp_path / "notebooks"]:
+            folder = above / pattern.strip("/").replace("*", "any")
+            folder.mkdir(parents=True)
+            (folder / "seed").touch()
+    (tmp_path / "notebooks" / "lesson.ipynb").touch()
+    patterns = (ROOT / "binder/.dockerignore").read_text().splitlines()
+    kept = exclude_paths(tmp_path, [line for line in patterns if not line.startswith("#")])  # as repo2docker does
+    assert {path for path in kept if (tmp_path / path).is_file()} == {"notebooks/lesson.ipynb"}
 
 
 def test_binder_uses_one_thread():

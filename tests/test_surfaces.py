@@ -42,6 +42,11 @@ def test_a_filter_of_zeros_stays():
     assert not surfaces.filter_normalize(direction, kernel).any()
 
 
+def test_labels_that_do_not_fit_are_told(model, batch):
+    with pytest.raises(ValueError, match="y must hold"):
+        surfaces.measure_surface(model, batch[0], batch[1][:, None], positions=(0.0,))
+
+
 @pytest.mark.parametrize("batch_statistics", [False, True])
 def test_every_point_is_the_loss_with_moved_weights(model, batch, batch_statistics):
     x, y = batch

@@ -308,7 +308,13 @@ HEAD = '{"what": "w", "command": "c", "versions": {"device": "d"}, '
         ('{"rows": null}', "is no record (it has no rows)"),
         ('{"rows": [1]}', "is no record (it has no rows)"),
         ('{"rows": []}', "is no record (it has no what)"),
+        ('{"what": "w", "command": "c", "versions": {}, "rows": []}', "is no record (it has no device)"),
         (HEAD + '"rows": [{"recipe": {}, "loss": []}]}', "is no record (it has no test_loss)"),
+        (HEAD + '"rows": [{"loss": []}]}', "is no record (it has no seed)"),
+        (
+            HEAD + '"rows": [{"recipe": {}, "loss": null, "test_loss": 1, "test_accuracy": 1}]}',
+            "is no record (it has no loss)",
+        ),
         (HEAD + '"rows": [{"recipe": {}, "loss": [], "test_loss": 1, "test_accuracy": 1}]}', "no plan"),
     ],
 )

@@ -40,6 +40,71 @@ def test_too_few_images_are_told(digits):
         next(training.train_epochs(network(), x[:3], y[:3], epochs=1))
 
 
+def very_sure(digits):
+    """A network that gives the right class of many images less than 1e-7, and its cross-entropies."""
+    x, y = digits
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
+    model.layers[-1].kernel.assign(50 * np.random.default_rng(0).normal(size=(64, 10)))
+    logits = model.predict(x, verbose=0).astype("float64")
+    model.layers[-1].activation = keras.activations.softmax
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return model, np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
+
+
+def test_the_loss_of_a_very_sure_network_is_not_cut_off(digits):
+    """Of probabilities, Keras would cut it off at 16.1 on JAX, and such an image would have no gradient."""
+    model, entropies = very_sure(digits)
+    assert np.median(entropies) > 50
+    (seen,) = training.train_epochs(model, *digits, epochs=1, learning_rate=1e-6)
+    assert seen["loss"] == pytest.approx(entropies.mean(), rel=1e-4)
+
+
+def test_images_that_are_very_wrong_are_learned_from(digits):
+    model, entropies = very_sure(digits)
+    wrong = entropies > 30
+    first, *_, last = training.train_epochs(
+        model, digits[0][wrong], digits[1][wrong], epochs=9, batch_size=int(wrong.sum()), learning_rate=0.1
+    )
+    assert last["loss"] < first["loss"] - 1
+
+
+@pytest.mark.parametrize("ending", ["softmax", "softmax layer", "logits"])
+def test_networks_may_end_in_logits(ending, digits):
+    def build(ending):
+        layers = [
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, kernel_initializer=keras.initializers.GlorotNormal(1)),
+        ]
+        if ending == "softmax":
+            layers[-1].activation = keras.activations.softmax
+        return keras.Sequential([keras.Input((8, 8, 1)), *layers, *[keras.layers.Softmax()] * (ending[8:] != "")])
+
+    (seen,), (expected,) = (
+        training.train_epochs(build(kind), *digits, epochs=1, batch_size=16) for kind in (ending, "softmax")
+    )
+    assert seen == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_network_without_an_end_that_is_known_is_told(digits):
+    class Own(keras.Model):
+        def call(self, x):
+            return x
+
+    sigmoid = keras.Sequential(
+        [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10, activation="sigmoid")]
+    )
+    for model, message in [(Own(), "a Functional or Sequential"), (sigmoid, "must end in a softmax or in logits")]:
+        with pytest.raises(ValueError, match=message):
+            next(training.train_epochs(model, *digits, epochs=1))
+
+
+@pytest.mark.parametrize("wrong", [lambda y: y[:, None], lambda y: y[:60], lambda y: y + 1, lambda y: y / 1])
+def test_labels_that_do_not_fit_are_told(wrong, digits):
+    x, y = digits
+    with pytest.raises(ValueError, match="y must hold"):
+        next(training.train_epochs(network(), x, wrong(y), epochs=1))
+
+
 def test_stop_ends_training_after_the_batch_in_hand(digits):
     x, y = digits
     asked = iter([False] * 3)

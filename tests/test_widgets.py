@@ -2,6 +2,7 @@
 
 import re
 
+import ipywidgets
 import pytest
 
 from resnet_edu import gradients, lesions, models, propagation, widgets
@@ -31,6 +32,19 @@ def test_picture_has_its_summary_as_alternative_text(panel):
     assert f'alt="{summary(panel)}"' in value
     assert "data:image/png;base64," in value
     assert "plain, depth 20, ReLU" in summary(panel)
+
+
+def test_it_begins_at_the_nearest_depth_that_can_be_chosen(digits):
+    panel = widgets.explore_gradients(*digits, depths=range(32, 57, 6))
+    assert "depth 32" in summary(panel)
+    assert control(panel, "depth").value == 32
+
+
+def test_a_new_widget_can_be_shown_after_all_were_closed(digits):
+    widgets.explore_gradients(*digits)
+    ipywidgets.Widget.close_all()
+    panel = widgets.explore_gradients(*digits)
+    assert all(row.layout.comm is not None for row in panel.children)
 
 
 def test_summary_is_that_of_the_gradients(panel, digits):

@@ -18,7 +18,7 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 SOLUTIONS = NOTEBOOKS / "solutions"
-REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
+REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
 README_LINKS = re.compile(r"(<!-- links -->\n).*?(<!-- /links -->)", re.S)
 
 SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION\n?", re.M | re.S)
@@ -122,9 +122,11 @@ def _with_stable_widget_names(notebook):
 def write_addresses():
     """Write the repository's public address, which pyproject.toml holds, into the README and CITATION.cff."""
     readme = ROOT / "README.md"
-    readme.write_text(readme_with_links(readme.read_text()))
+    readme.write_text(readme_with_links(readme.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
     citation = ROOT / "CITATION.cff"
-    citation.write_text(citation_with_address(citation.read_text()))
+    citation.write_text(
+        citation_with_address(citation.read_text(encoding="utf-8")), encoding="utf-8", newline="\n"
+    )
 
 
 def readme_with_links(text):

@@ -159,6 +159,6 @@ except ValueError as error:
 #
 # The last column is rounded up, lesson 6 without CIFAR-10. `benchmarks/lessons.md` has a measurement, and the memory that each lesson needs.
 #
-# Each open lesson holds about a gigabyte of memory, and closing its tab does not free it. Before you open the next one, choose *Kernel → Shut Down Kernel*.
+# Each open lesson holds about a gigabyte of memory, and closing its tab does not free it (on Binder it does). Before you open the next one, choose *Kernel → Shut Down Kernel*.
 #
 # **Next:** [lesson 1](01_vanishing_gradients.ipynb).

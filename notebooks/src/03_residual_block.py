@@ -118,7 +118,7 @@ for layer in residual_model.layers[1:]:
 # %% [markdown]
 # ## 3. A branch of zeros: predict first
 #
-# We set both kernels of the branch to zero. The biases and the offsets of BN are zero already. BN works as in training, with mean and variance of the batch. What does this block return, for any input?
+# We set both kernels of the branch to zero. The biases and the offsets of BN (lesson 1's shifts) are zero already. BN works as in training, with mean and variance of the batch. What does this block return, for any input?
 #
 # - `"a"`: zeros
 # - `"b"`: its input, whatever the input is
@@ -407,7 +407,7 @@ checks.check_prediction("half_shortcut", prediction_half)
 # | 1 × 1 convolution in every block | $F$ | 12.22 % |
 # | $x$ with dropout, half of it | $F$ | fails |
 #
-# The paper's reading: the direct part vanishes, the gradient is forced through the weight layers, and optimization becomes difficult. Our measurement says how large the gradient is that comes this way. In our fresh chain with BN, with shortcuts halved, it does not vanish. It grows, nearly as in a plain chain. Whether that makes training hard, we did not test, and we did not measure the networks of the table.
+# The paper's reading: the direct part vanishes, the gradient is forced through the weight layers, and optimization becomes difficult. Our measurement says how large the gradient is that comes this way. In our fresh chain with BN, with shortcuts halved, it does not vanish. It grows, by about 15 % in each block; in a plain chain it is 21 %. Whether that makes training hard, we did not test, and we did not measure the networks of the table.
 
 # %% [markdown]
 # ### Explore
@@ -463,10 +463,10 @@ checks.check_passed_on(passed_on)
 # ## What to take along
 #
 # - A residual block computes a change to its input. If its branch is zero, it returns its input. In v1 the input must have no negative values for this, which the ReLU before the block sees to.
-# - Where shapes differ, the shortcut pads or projects. Which of the two makes little difference. Elsewhere the shortcut is the identity.
+# - Where shapes differ, the shortcut pads or projects. For ResNet-34 on ImageNet the two are half a point apart, and the plain network is more than three points behind. Elsewhere the shortcut is the identity.
 # - $I + \partial F/\partial x$ is exact for an identity shortcut with nothing after the addition. In v1 a ReLU stands there, and sets the rows of the negative sums to zero.
 # - In ResNet-110 on CIFAR-10 the unchanged shortcut had the lowest error of those He et al. (2016) tried.
-# - In our chain of 50 blocks, shortcuts scaled by 0.5 pass on 10⁻¹⁵ of the gradient. With BN the whole gradient does not vanish then. It grows, nearly as in a plain chain.
+# - In our chain of 50 blocks, shortcuts scaled by 0.5 pass on 10⁻¹⁵ of the gradient. With BN the whole gradient does not vanish then. It grows, by about 15 % in each block; in a plain chain it is 21 %.
 #
 # **Next:** lesson 4 stacks these blocks into ResNet v1 and counts every parameter and multiplication.
 #

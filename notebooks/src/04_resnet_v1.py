@@ -16,7 +16,7 @@
 #
 # - a *stem*: one 3 × 3 convolution with 16 filters, batch normalization and ReLU,
 # - three *stages* of $n$ residual blocks, with 16, 32 and 64 filters,
-# - a *classifier*: average pooling over the whole map, and one dense layer.
+# - a *classifier*: average pooling over the whole map, and one dense layer with softmax, which turns its outputs into probabilities: positive, with the sum 1.
 #
 # Each block has two layers, so the depth is $3 \cdot n \cdot 2 + 2 = 6n + 2$. Counted are the layers with a kernel, without the convolutions on shortcuts. With $n = 3$ it is 20:
 
@@ -109,7 +109,7 @@ print("...")
 # %% [markdown]
 # From stage to stage a layer has about four times as many parameters; the first layer of stages 2 and 3 has half of its stage's number. The multiply-adds are flat, but for the two layers with stride 2 and both ends: the stem sees only three channels, and the classifier needs 640.
 #
-# Batch normalization appears in the table with four numbers per channel: scale and offset, which are trained, and the moving mean and variance, which are not. Keras' `count_params` counts them all. Papers usually count the trained ones.
+# Batch normalization appears in the table with four numbers per channel: scale and offset (lesson 1's shift), which are trained, and the moving mean and variance, which are not. Keras' `count_params` counts them all. Papers usually count the trained ones.
 #
 # ### Exercise 2 · Count a whole network (hard, 20 minutes)
 #
@@ -221,7 +221,7 @@ for name, network in [("ResNet-20", resnet20), ("broken", broken20)]:
     print(f"{name:9} {total.parameters:,} parameters, {mega:.1f} million multiply-adds")
 
 # %% [markdown]
-# The 272 parameters are one more projection. (With option A as shortcut the counts would be equal.) The broken network runs without an error. But it needs 1.7 times the multiply-adds. Where do they come from?
+# The 272 parameters are one more projection. (With option A as shortcut the counts would be equal. Both hold because this builder pools the whole map. The article's pooling by 8 × 8 would leave 2 × 2 pixels of the broken network's last map, and the classifier would get four times the weights.) The broken network runs without an error. But it needs 1.7 times the multiply-adds. Where do they come from?
 #
 # ### Exercise 4 · Bug hunt: the stride (medium, 10 minutes)
 #
@@ -257,7 +257,7 @@ checks.check_stride_position(mended_v1)
 # %% [markdown]
 # ## 6. The article's network and the paper's
 #
-# Two networks go by the name of ResNet v1. This course builds the one of the article it grew out of, a tutorial on the Keras example for CIFAR-10. The paper's differs in the five things that follow. In `resnet_edu.models` they are data, two entries of one table:
+# Two networks go by the name of ResNet v1. This course builds the one of the article it grew out of, a tutorial on the Keras example for CIFAR-10. The paper's differs in the five things that follow, the last of which shows only for images of another size. In `resnet_edu.models` they are data, two entries of one table:
 
 # %% tags=["nbval-check-output"]
 for name in ("article", "paper"):
@@ -333,15 +333,15 @@ for depth, published in paper.items():
     print(f"paper,   depth {depth:3}: {counts}  equal: {f'{built / 1e6:.2g}' == published}")
 
 # %% [markdown]
-# What does such a check show? The count grows by 97,888 with each $n$. So two totals fix the line, and the third follows. That they agree to the last parameter makes it very likely that kernels, biases, BN and projections are all there, in the right sizes. The paper's two digits show much less: BN is half a percent of the parameters at depth 20, so a network without any BN rounds to the same 0.27. What does neither show? Where the stride is, in which order BN, ReLU and addition come, and what is connected to what. The exact total does catch the bug of exercise 4, but only by the projection that it adds; the paper's two digits do not. The bug of the block in lesson 3 changes no count. So check more than one property: counts, output sizes, multiply-adds, and the output for known weights. This is what the checks in this course do.
+# What does such a check show? The count grows by 97,888 with each $n$. So two totals fix the line, and the third follows. That they agree to the last parameter makes it very likely that kernels, biases, BN and projections are all there, in the right sizes. The paper's two digits show much less: BN is half a percent of the parameters at depth 20, so a network without any BN rounds to the same 0.27. What does neither show? Where the stride is, as long as no projection and no size in front of the classifier changes; in which order BN, ReLU and addition come, and what is connected to what. The exact total does catch the bug of exercise 4, but only by the projection that it adds; the paper's two digits do not. The bug of the block in lesson 3 changes no count. So check more than one property: counts, output sizes, multiply-adds, and the output for known weights. This is what the checks in this course do.
 #
 # ## What to take along
 #
 # - ResNet v1 is a stem, three stages of $n$ two-layer blocks, and a classifier: $6n + 2$ layers.
 # - Half the height and width, twice the filters: each stage needs about the same multiply-adds, and the last holds most of the parameters.
 # - The stride sits in the first convolution of the first block of stages 2 and 3, and in the shortcut beside it.
-# - A parameter count checks sizes. It sees a wrong stride only where that adds a projection, and never a wrong order.
-# - The article's and the paper's ResNet v1 differ in bias, shortcut, weight decay, BN and pooling. Say which one a number belongs to.
+# - A parameter count checks sizes. It sees a wrong stride only where that adds a projection or enlarges the classifier, and never a wrong order.
+# - The article's and the paper's ResNet v1 differ in bias, shortcut, weight decay and BN, and for other image sizes in pooling. Say which one a number belongs to.
 #
 # **Next:** lesson 5 moves the ReLU and builds ResNet v2.
 #

@@ -347,7 +347,7 @@ for name, found in compared.items():
 #
 # ## 7. Which ResNet today, and where the shortcut lives on
 #
-# **Which one to use.** For a new task with few images, a ResNet-50 with good pretrained weights is still a sound base. Look at how the weights were trained: with a modern recipe a ResNet-50 has 19.6 % error on one crop of 224 × 224 pixels (Wightman et al. 2021), where the weights of the figure above have 23.87 %. (The crops are cut a little differently.) So name the recipe with the network. On a small device, count multiply-adds first, then measure: equal counts can take unequal times. Before you take a newer network, compare at equal cost and equal training.
+# **Which one to use.** For a new task with few images, a ResNet-50 with good pretrained weights is a common first choice. (That is our advice; the course does not test it.) Look at how the weights were trained: with a modern recipe a ResNet-50 has 19.6 % error on one crop of 224 × 224 pixels (Wightman et al. 2021), where the weights of the figure above have 23.87 %. (The crops are cut a little differently.) So name the recipe with the network. On a small device, count multiply-adds first, then measure: equal counts can take unequal times. Before you take a newer network, compare at equal cost and equal training.
 #
 # **ResNeXt** (Xie et al. 2017) splits the bottleneck's 3 × 3 convolution into groups, each of which sees its own channels only. That makes room for more channels at the same cost.
 #
@@ -378,7 +378,7 @@ for name, inner, groups in [("ResNet", 64, 1), ("ResNeXt", 128, 32)]:
 #
 # **U-Net** (Ronneberger et al. 2015) is older than the ResNet and has another kind of shortcut: across the whole network. Its first half makes the maps smaller, its second half larger again, and each map of the first half is put beside the one of its size in the second, so that the place of things is not lost.
 #
-# **Transformers** (Vaswani et al. 2017) add the output of every attention and every dense part to its input: $x + F(x)$. At first the normalization stood after the addition, like "BN after addition" in lesson 5. Later it moved to the start of the branch, as in v2. Xiong et al. (2020) show that in the first order the gradients near the output are large at the start, so that training needs a warm-up, and that in the second it can do without. The input then reaches the last layers through additions alone.
+# **Transformers** (Vaswani et al. 2017) add the output of every attention and every dense part to its input: $x + F(x)$. At first the normalization stood after the addition, like "BN after addition" in lesson 5. Later it moved to the start of the branch, as in v2. Xiong et al. (2020) show that in the first order the gradients near the output are large at the start, so that training needs a warm-up (small rates in the first steps), and that in the second it can do without. The input then reaches the last layers through additions alone.
 #
 # What these have in common is a path past some layers. What lessons 2 to 7 found for ResNets does not automatically hold for them. The tools to find out are the same.
 #

@@ -80,6 +80,11 @@ def name():
     )
 
 
+def version():
+    """Return the backend's version, which the module knows: Binder's TensorFlow is the package tensorflow-cpu."""
+    return sys.modules[keras.backend.backend()].__version__
+
+
 def devices():
     """Return the names of the processors that the backend can use, such as `["CPU:0", "GPU:0"]`.
 

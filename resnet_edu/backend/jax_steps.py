@@ -1,13 +1,15 @@
 """Training steps on JAX: one compiled program makes any number of them, on one device or on several."""
 
+import threading
+
 import jax
-import keras
 import numpy as np
 from jax import lax
 from jax import numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from resnet_edu.backend.steps import Steps
+from resnet_edu.logits import LogitsModel, mean_cross_entropy
 
 
 class JaxSteps(Steps):
@@ -20,12 +22,14 @@ class JaxSteps(Steps):
 
     def __init__(self, make_model, make_optimizer, *, prepare, plain, devices, accelerated, whole_epochs=False):
         self.model, self.optimizer = make_model(), make_optimizer()
+        self._network = LogitsModel(self.model)
         self.optimizer.build(self.model.trainable_variables)
         self._prepare, self._plain, self._accelerated = prepare, plain, accelerated
         self._whole_epochs = accelerated and whole_epochs
         available = jax.devices("cpu" if devices[0].startswith("CPU") else None)
         by_name = {f"{device.platform}:{device.id}".upper().replace("CUDA", "GPU"): device for device in available}
         self._mesh = Mesh(np.array([by_name[name] for name in devices]), ("batch",))
+        self._one_at_a_time = threading.Lock()  # a call takes the state's memory before it gives the new state
         self._state = self._copy_state()
         self._rate = next(
             index
@@ -41,7 +45,8 @@ class JaxSteps(Steps):
     def train(self, first, count):
         at_once = count if self._accelerated else 1
         for start in range(first, first + count, at_once):
-            self._state, self._seen = self._compiled(*self._arguments(start, at_once))
+            with self._one_at_a_time:
+                self._state, self._seen = self._compiled(*self._arguments(start, at_once))
         return np.array(self._seen)[first : first + count]  # a copy, as the next call overwrites it
 
     def _place_epoch(self, *arrays):
@@ -61,15 +66,17 @@ class JaxSteps(Steps):
         self._compiled = self._seen = None
 
     def predict(self, images):
-        return np.asarray(self._predict(self._state, self._put(images)))
+        with self._one_at_a_time:
+            return np.asarray(self._predict(self._state, self._put(images)))
 
     def read(self):
         values = {}
-        # All transfers at once. A copy, as the next call overwrites the state, which on a CPU is the same memory.
-        for group, arrays in zip(self._groups(), jax.device_get(self._state), strict=True):
-            for variable, array in zip(group, arrays, strict=True):
-                values[id(variable)] = np.array(array)
-                variable.assign(values[id(variable)])
+        with self._one_at_a_time:
+            # All transfers at once. A copy: the next call overwrites the state, which on a CPU is the same memory.
+            for group, arrays in zip(self._groups(), jax.device_get(self._state), strict=True):
+                for variable, array in zip(group, arrays, strict=True):
+                    values[id(variable)] = np.array(array)
+                    variable.assign(values[id(variable)])
         return {name: values[id(variable)] for name, variable in self._variables()}
 
     def write(self, arrays):
@@ -102,11 +109,11 @@ class JaxSteps(Steps):
         x, y = self._prepare(images[indices], shifts, flips), labels[indices]
 
         def loss(weights):
-            probabilities, new, penalties = self.model.stateless_call(
+            logits, new, penalties = self._network.stateless_call(
                 weights, others, x, training=True, return_losses=True
             )
-            entropy = jnp.mean(keras.losses.sparse_categorical_crossentropy(y, probabilities))
-            l2, right = sum(penalties), jnp.mean(jnp.argmax(probabilities, -1) == y)
+            entropy = mean_cross_entropy(y, logits)
+            l2, right = sum(penalties), jnp.mean(jnp.argmax(logits, -1) == y)
             return entropy + l2, (new, jnp.stack([entropy, right, l2]))
 
         gradients, (others, seen) = jax.grad(loss, has_aux=True)(weights)

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from resnet_edu.backend.steps import Steps
+from resnet_edu.logits import LogitsModel, mean_cross_entropy
 
 
 class TensorFlowSteps(Steps):
@@ -17,8 +18,10 @@ class TensorFlowSteps(Steps):
 
     def __init__(self, make_model, make_optimizer, *, prepare, plain, devices, accelerated, whole_epochs=False):
         self._strategy = tf.distribute.MirroredStrategy(devices) if len(devices) > 1 else None
+        self._device = devices[0]
         with self._scope():
             self.model, self.optimizer = make_model(), make_optimizer()
+            self._network = LogitsModel(self.model)
             self.optimizer.build(self.model.trainable_variables)
         self._replicas, self._prepare, self._plain = len(devices), prepare, plain
         if self._strategy:
@@ -30,30 +33,39 @@ class TensorFlowSteps(Steps):
         self._predict = tf.function(self._predict_batch, jit_compile=jit)
 
     def place(self, images, labels):
-        if self._strategy:
-            with self._scope():  # a copy on each device
+        with self._scope():
+            if self._strategy:  # a copy on each device
                 self._images = tf.Variable(images, trainable=False)
                 self._labels = tf.Variable(labels.astype("int32"), trainable=False)
-        else:
-            self._images, self._labels = tf.constant(images), tf.constant(labels, "int32")
+            else:
+                self._images, self._labels = tf.constant(images), tf.constant(labels, "int32")
 
     def train(self, first, count):
-        return self._train(*self._epoch, tf.constant(first), tf.constant(count)).numpy()[first : first + count]
+        with self._call_scope():
+            seen = self._train(*self._epoch, tf.constant(first), tf.constant(count))
+        return seen.numpy()[first : first + count]
 
     def _place_epoch(self, *arrays):
-        self._epoch = [tf.constant(array) for array in arrays]
+        with self._call_scope():
+            self._epoch = [tf.constant(array) for array in arrays]
 
     def _compile(self):
-        self._train.get_concrete_function(*self._epoch, tf.constant(0), tf.constant(1))
+        with self._call_scope():
+            self._train.get_concrete_function(*self._epoch, tf.constant(0), tf.constant(1))
 
     def predict(self, images):
-        return self._predict(tf.constant(images)).numpy()
+        with self._call_scope():
+            return self._predict(tf.constant(images)).numpy()
 
     def read(self):
         return {name: variable.numpy() for name, variable in self._variables()}
 
     def _scope(self):
-        return self._strategy.scope() if self._strategy else contextlib.nullcontext()
+        return self._strategy.scope() if self._strategy else self._call_scope()
+
+    def _call_scope(self):
+        """Where a compiled step is called: a strategy finds its devices by itself."""
+        return contextlib.nullcontext() if self._strategy else tf.device(self._device)
 
     def _train_several(self, indices, shifts, flips, rates, first, count):
         def train_one(step, seen):
@@ -86,12 +98,12 @@ class TensorFlowSteps(Steps):
         weights = self.model.trainable_weights
         whole_batch = np.float32(indices.shape[0] * self._replicas)
         with tf.GradientTape() as tape:
-            probabilities = self.model(x, training=True)
-            entropy = tf.reduce_sum(keras.losses.sparse_categorical_crossentropy(y, probabilities)) / whole_batch
+            logits = self._network(x, training=True)
+            entropy = mean_cross_entropy(y, logits) / self._replicas
             l2 = tf.add_n([*self.model.losses, 0.0]) / self._replicas
             loss = entropy + l2
         self.optimizer.apply(tape.gradient(loss, weights), weights)
-        answers = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
+        answers = tf.argmax(logits, axis=-1, output_type=tf.int32)
         right = tf.reduce_sum(tf.cast(answers == y, tf.float32))
         return tf.stack([entropy, right / whole_batch, l2])
 

@@ -111,7 +111,7 @@ STEM_MISTAKES = [
     (
         {"stem_filters": 64},
         "the stem has 64 filters, not 16.",
-        "The stem is the same in all networks of the course. Where do 16 channels become 64?",
+        "The stem is the same in all networks but those for ImageNet. Where do 16 channels become 64?",
     ),
 ]
 
@@ -208,7 +208,7 @@ V2_MISTAKES = [
     (
         {"stages": ((16, 16, 64), (32, 32, 128), (64, 64, 256))},
         "the blocks have 16, 32 and 64 filters inside: those are the paper's widths.",
-        "The article's are wider: in stages 2 and 3, a block is as wide inside as its input.",
+        "The article's are wider: all blocks of a stage are as wide inside as what enters the stage.",
     ),
     *STEM_MISTAKES,
     *_of_the_head("bn relu "),
@@ -402,7 +402,7 @@ def _diagnose_filters(got, wanted):
     if got[0].shape[-1] != wanted[0].shape[-1]:
         wrong(
             f"the stem has {got[0].shape[-1]} filters, not {wanted[0].shape[-1]}.",
-            "The stem is the same in all networks of the course.",
+            "The stem is the same in all networks but those for ImageNet.",
         )
     if _widths(got) != _widths(wanted):
         wrong(
