@@ -1,7 +1,8 @@
 """What grading costs, and whether the points are right: `.venv-instructor/bin/python benchmarks/grading.py`.
 
-It builds a course in a folder of its own, grades generated classes of 25 to 200 submissions of one lesson, 20
-mixed submissions of all lessons, and the hostile ones, and writes benchmarks/grading.md.
+It builds a course in a folder of its own, and grades generated classes of 25 to 200 submissions of one lesson, the
+solution and the stub of every lesson with 20 mixed submissions of all but lesson 0, and the hostile ones. The
+report is benchmarks/grading.md.
 """
 
 import argparse
@@ -73,7 +74,7 @@ def measure_class(course, scratch, count):
 
 
 def measure_all_lessons(course, scratch):
-    """Grade the solution, the stub and 20 mixed submissions of every lesson."""
+    """Grade the solution and the stub of every lesson, and 20 mixed submissions of all but lesson 0."""
     classroom, expected = Class(course, scratch / "mixed"), {}
     for lesson in sorted(path.stem for path in (course / "source").glob("*/*.ipynb")):
         most = sum(classroom.points(lesson).values())

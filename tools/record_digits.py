@@ -6,7 +6,6 @@ soon as it is there, so an interrupted recording goes on where it was.
 
 import argparse
 import itertools
-import multiprocessing
 import os
 import time
 
@@ -106,6 +105,8 @@ def train(setting):
 
 def record(name, processes):
     """Train what the file of this experiment does not hold yet, and add it there."""
+    import record_runs  # noqa: PLC0415
+
     from resnet_edu import runs  # noqa: PLC0415
 
     what, settings = EXPERIMENTS[name]
@@ -114,16 +115,13 @@ def record(name, processes):
     except runs.OtherVersionsError as error:
         raise SystemExit(str(error)) from error
     missing = [setting for setting in settings if not runs.select_rows(run, **setting)]
-    # A fresh process every few trainings: the graphs of old ones are not all given back.
-    with multiprocessing.get_context("spawn").Pool(processes, maxtasksperchild=6) as pool:
-        for row in pool.imap_unordered(train, missing):
-            runs.add_row(run, row)
-            run["rows"].sort(key=lambda row: settings.index({key: row[key] for key in settings[0]}))
-            runs.save_run(name, run)
-            shown = {key: row[key] for key in settings[0]}
-            print(
-                f"{len(run['rows'])} of {len(settings)}", shown, f"accuracy {row['accuracy'][-1]:.3f}", flush=True
-            )
+    for _, work in record_runs.start_all(train, missing, processes):
+        row = work()
+        runs.add_row(run, row)
+        run["rows"].sort(key=lambda row: settings.index({key: row[key] for key in settings[0]}))
+        runs.save_run(name, run)
+        shown = {key: row[key] for key in settings[0]}
+        print(f"{len(run['rows'])} of {len(settings)}", shown, f"accuracy {row['accuracy'][-1]:.3f}", flush=True)
 
 
 def main():
