@@ -44,9 +44,10 @@ def run_repeat(options):
             plan, options, folder=f"repeated-{options.row:02}-{plan.title}", measure_norms="norms" in row
         )
         if status == 0:
+            note = f" ({row['note']})" if "note" in row else ""
             print(
-                f"Recorded: loss {row['test_loss']:.4f}, accuracy {row['test_accuracy']:.4f}. Another backend, "
-                "device or version rounds otherwise, and a training makes much of little."
+                f"Recorded{note}: loss {row['test_loss']:.4f}, accuracy {row['test_accuracy']:.4f}. Another "
+                "backend, device or version rounds otherwise, and a training makes much of little."
             )
         return status
 

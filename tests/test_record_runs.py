@@ -241,6 +241,31 @@ PLAIN_20, PLAIN_56 = ("plain_net", 20, False), [("plain_net", 56, careful) for c
 RESNET_20, RESNET_56 = ("resnet_v1", 20, False), [("resnet_v1", 56, careful) for careful in (False, True)]
 
 
+def test_rows_say_that_their_loss_was_cut_off():
+    # On JAX, before it was computed from logits: the texts of README, CONTRIBUTING and lesson 9, section 5.
+    for rows in rows_by_the_paper_s_recipe().values():
+        assert all("cut off at 16.1" in row["note"] for row in rows)
+    table = (Path(__file__).parent.parent / "benchmarks" / "cut_off.md").read_text(encoding="utf-8")
+    counted = {
+        (network, start, seed): sum(map(int, counts))
+        for network, start, seed, *counts, _ in (
+            [cell.strip() for cell in line.strip("|").split("|")]
+            for line in table.splitlines()
+            if "_" in line[:12]
+        )
+    }
+    assert counted == {
+        ("plain_net 20", "depth 20", "0"): 0,
+        ("resnet_v1 20", "depth 20", "0"): 1,
+        ("plain_net 56", "0.1 at once", "0"): 2,
+        ("resnet_v1 56", "0.1 at once", "0"): 152,
+        ("plain_net 56", "careful start", "0"): 0,
+        ("resnet_v1 56", "careful start", "0"): 172,
+        ("resnet_v1 56", "careful start", "1"): 103,
+        ("resnet_v1 56", "careful start", "2"): 89,
+    }
+
+
 def test_the_training_errors_stand_in_the_paper_s_order():
     # The texts of lessons 2, section 6, and 9, section 5; the paper's figure 6. 72 epochs are what all have.
     found = rows_by_the_paper_s_recipe()
