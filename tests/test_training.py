@@ -182,3 +182,43 @@ def test_one_variable_shortens_training(monkeypatch, value, epochs):
     if value is not None:
         monkeypatch.setenv("RESNET_EDU_QUICK", value)
     assert training.planned_epochs(8) == epochs
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's operations")
+@pytest.mark.parametrize(
+    ("make", "has_one"),
+    [
+        (lambda: keras.optimizers.Adam(0.01, beta_1=0.8, beta_2=0.95, epsilon=1e-3), True),
+        (lambda: keras.optimizers.SGD(0.01, momentum=0.9), True),
+        (lambda: keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True), True),
+        (lambda: keras.optimizers.SGD(0.01), False),
+        (lambda: keras.optimizers.Adam(0.01, amsgrad=True), False),
+        (lambda: keras.optimizers.RMSprop(0.01), False),
+    ],
+)
+def test_a_step_in_one_operation_is_that_of_keras(make, has_one):
+    from resnet_edu.backend import tensorflow_steps  # noqa: PLC0415
+
+    rng = np.random.default_rng(0)
+
+    def build():
+        variables = [
+            keras.Variable(np.linspace(-1, 1, 6).reshape(shape), dtype="float32") for shape in [(2, 3), (6,)]
+        ]
+        variables[1].constraint = keras.constraints.NonNeg()
+        optimizer = make()
+        optimizer.build(variables)
+        return optimizer, variables
+
+    (optimizer, weights), (other, expected) = build(), build()
+    for rate in (0.01, 0.1, 0.003):
+        gradients = [rng.normal(size=weight.shape).astype("float32") for weight in weights]
+        tensors = [keras.ops.convert_to_tensor(gradient) for gradient in gradients]
+        for one in (optimizer, other):
+            one.learning_rate.assign(rate)
+        assert tensorflow_steps.apply_at_once(optimizer, tensors, weights) == has_one
+        other.apply(tensors, expected)
+    if has_one:
+        for one, keras_own in zip([*weights, *optimizer.variables], [*expected, *other.variables], strict=True):
+            np.testing.assert_allclose(one.numpy(), keras_own.numpy(), rtol=1e-5, atol=1e-7)
+    assert not tensorflow_steps.apply_at_once(optimizer, [None, tensors[1]], weights)
