@@ -77,8 +77,8 @@ class TensorFlowSteps(Steps):
                 if isinstance(layer, keras.layers.BatchNormalization):
                     layer.synchronized = True
         jit = accelerated and not self._strategy  # XLA cannot compile what several devices share
-        self._train = tf.function(self._train_several, jit_compile=jit)
-        self._predict = tf.function(self._predict_batch, jit_compile=jit)
+        self._train = tf.function(self._train_several, autograph=False, jit_compile=jit)
+        self._predict = tf.function(self._predict_batch, autograph=False, jit_compile=jit)
 
     def place(self, images, labels):
         with self._scope():
