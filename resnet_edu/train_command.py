@@ -33,7 +33,7 @@ def run_repeat(options):
             for number, (plan, row) in enumerate(recorded, 1):
                 length, accuracy = len(row["loss"]), row["test_accuracy"]
                 what = ", ".join([plan.title, f"{length} epochs", *plan.changes])
-                print(f"--row {number}   {what}: test accuracy {accuracy}")
+                print(f"--row {number}   {what}: test accuracy {accuracy}{_note(row)}")
             return 0
         if not 1 <= options.row <= len(recorded):
             raise TrainingError(
@@ -44,12 +44,15 @@ def run_repeat(options):
             plan, options, folder=f"repeated-{options.row:02}-{plan.title}", measure_norms="norms" in row
         )
         if status == 0:
-            note = f" ({row['note']})" if "note" in row else ""
             print(
-                f"Recorded{note}: loss {row['test_loss']:.4f}, accuracy {row['test_accuracy']:.4f}. Another "
+                f"Recorded{_note(row)}: loss {row['test_loss']:.4f}, accuracy {row['test_accuracy']:.4f}. Another "
                 "backend, device or version rounds otherwise, and a training makes much of little."
             )
         return status
+
+
+def _note(row):
+    return f" ({row['note']})" if "note" in row else ""
 
 
 @contextlib.contextmanager

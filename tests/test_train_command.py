@@ -266,6 +266,13 @@ def test_a_recorded_training_is_repeated_from_its_record(trained, tmp_path, caps
     assert f"Recorded: loss {old['test_loss']:.4f}" in capsys.readouterr().out
 
 
+def test_a_note_about_a_recorded_training_is_told(capsys):
+    assert command_line.main(["repeat", "cifar10_paper_warm"]) == 0
+    listed = capsys.readouterr().out.splitlines()[1:]
+    rows = runs.load_run("cifar10_paper_warm")["rows"]
+    assert all(line.endswith(f"({row['note']})") for line, row in zip(listed, rows, strict=True))
+
+
 def test_trainings_of_one_title_are_told_apart(capsys):
     assert command_line.main(["repeat", "digits_rates"]) == 0
     listed = [
