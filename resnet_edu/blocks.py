@@ -74,6 +74,11 @@ def is_whole(value):
     return hasattr(value, "__index__") and not isinstance(value, bool)
 
 
+def is_image_shape(value):
+    """Say whether `value` holds three whole numbers, such as height, width and channels."""
+    return isinstance(value, tuple | list) and len(value) == 3 and all(map(is_whole, value))
+
+
 def seeded_initializer(initializer, seed, name):
     """Return a copy of `initializer` whose seed depends on `seed` and on the layer's `name`.
 

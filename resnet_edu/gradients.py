@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from resnet_edu import backend, functional, models
-from resnet_edu.logits import LogitsModel, mean_cross_entropy
+from resnet_edu.logits import LogitsModel, check_layers_known, mean_cross_entropy
 
 
 def gradient_norms(model, x, y):
@@ -184,8 +184,7 @@ def _norm(gradient):
 
 
 def _check_model(model):
-    if not hasattr(model, "layers") or not getattr(model, "inputs", None):
-        raise ValueError("gradient_norms needs a Functional or Sequential Keras model with a known input shape")
+    check_layers_known(model)
     if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.outputs[0].shape) != 2:
         raise ValueError(f"model {model.name!r} must have one input, and one output of shape (n, classes)")
 

@@ -232,8 +232,7 @@ def _check_counts(counts):
 
 
 def _check_shape(shape):
-    whole = isinstance(shape, tuple | list) and len(shape) == 3 and all(map(blocks.is_whole, shape))
-    if not whole or min(shape[:2]) < SMALLEST_SIDE or shape[2] < 1:
+    if not blocks.is_image_shape(shape) or min(shape[:2]) < SMALLEST_SIDE or shape[2] < 1:
         raise ValueError(
             f"input_shape={shape!r} must be (height, width, channels), with sides of {SMALLEST_SIDE} or more"
         )

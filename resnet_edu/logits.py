@@ -7,13 +7,18 @@ import keras
 from keras import ops
 
 
+def check_layers_known(model):
+    """Raise ValueError unless `model` has layers and an input that Keras knows."""
+    if not getattr(model, "layers", None) or not getattr(model, "inputs", None):
+        raise ValueError("a Functional or Sequential Keras model with a known input shape is needed")
+
+
 def split_head(model):
     """Split `model` into a part that gives logits, or nearly, and a function that makes them logits.
 
     Raises ValueError where the model ends in neither softmax nor logits, or its layers are not known.
     """
-    if not getattr(model, "layers", None) or not getattr(model, "inputs", None):
-        raise ValueError("a Functional or Sequential Keras model with a known input shape is needed")
+    check_layers_known(model)
     last = model.layers[-1]
     softmax, linear = keras.activations.softmax, keras.activations.linear
     activation = softmax if isinstance(last, keras.layers.Softmax) else getattr(last, "activation", None)

@@ -13,7 +13,7 @@ import keras
 from keras import layers
 
 from resnet_edu import blocks
-from resnet_edu.blocks import ARTICLE, PAPER, Style, is_whole
+from resnet_edu.blocks import ARTICLE, PAPER, Style, is_image_shape, is_whole
 from resnet_edu.imagenet import plain_imagenet, resnet_imagenet
 
 __all__ = [
@@ -213,7 +213,7 @@ def _variant(variant):
 def check_input_shape(shape):
     """Raise ValueError unless `shape` is `(height, width, channels)` and large enough for three stages."""
     wanted = "input_shape is (height, width, channels) without the batch, such as (32, 32, 3)"
-    if not isinstance(shape, tuple | list) or len(shape) != 3 or not all(is_whole(side) for side in shape):
+    if not is_image_shape(shape):
         raise ValueError(f"{wanted}; got {shape!r}")
     height, width, channels = shape
     if min(height, width) < 4 or channels < 1:

@@ -68,8 +68,7 @@ class RecipeTraining:
     ):
         self.plan, self._splits, self._measures_norms = plan, splits, measure_norms
         self.devices = devices or choose_devices()
-        if accelerated is None:
-            accelerated = not all(device.startswith("CPU") for device in self.devices)
+        accelerated = backend.on_accelerator(self.devices) if accelerated is None else accelerated
         self._train, self._validation = split_images(splits, plan.split)
         self._mean = mean_image(self._train[0])
         self.steps_per_epoch = self._count_steps()

@@ -88,9 +88,11 @@ def _find_missing(run):
     versions, trainings = run.get("versions"), [row for row in rows if "recipe" in row]
     wanted = [("what", run), ("command", run), ("device", versions if isinstance(versions, dict) else {})]
     wanted += [(name, row) for row in trainings for name in ("loss", "test_loss", "test_accuracy")]
-    wanted += [("seed", row) for row in rows if row not in trainings]
-    absent = [name for name, holder in wanted if name not in holder]
-    return next(iter(absent), "" if all(isinstance(row["loss"], list) for row in trainings) else "loss")
+    wanted += [("seed", row) for row in rows if "recipe" not in row]
+    for name, holder in wanted:
+        if name not in holder or (name == "loss" and not isinstance(holder[name], list)):
+            return name
+    return ""
 
 
 def _run(plan, options, *, folder, measure_norms):

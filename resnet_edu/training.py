@@ -8,7 +8,6 @@ import numpy as np
 
 from resnet_edu import backend
 from resnet_edu.gradients import check_labels, gradient_norms, select_convolutions
-from resnet_edu.logits import split_head
 from resnet_edu.recipe_training import choose_devices
 
 PROBE_IMAGES = 64
@@ -30,8 +29,6 @@ def train_epochs(model, x, y, *, epochs, batch_size=64, learning_rate=1e-3, seed
     """
     if len(x) < batch_size:
         raise ValueError(f"{len(x)} images are fewer than one batch of {batch_size}")
-    split_head(model)  # its error, before one about its output
-    check_labels(y, images=len(x), classes=model.outputs[0].shape[-1])
     steps = backend.training_steps(
         lambda: model,
         lambda: keras.optimizers.Adam(learning_rate),
@@ -40,6 +37,7 @@ def train_epochs(model, x, y, *, epochs, batch_size=64, learning_rate=1e-3, seed
         devices=choose_devices(),
         accelerated=backend.on_accelerator(),
     )
+    check_labels(y, images=len(x), classes=model.outputs[0].shape[-1])  # now it is known to have outputs
     steps.place(x, y)
     rng = np.random.default_rng(seed)
     shape = (len(x) // batch_size, batch_size)

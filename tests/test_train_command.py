@@ -317,6 +317,7 @@ HEAD = '{"what": "w", "command": "c", "versions": {"device": "d"}, '
         ('{"rows": []}', "is no record (it has no what)"),
         ('{"what": "w", "command": "c", "versions": {}, "rows": []}', "is no record (it has no device)"),
         (HEAD + '"rows": [{"recipe": {}, "loss": []}]}', "is no record (it has no test_loss)"),
+        (HEAD + '"rows": [{"recipe": {}}]}', "is no record (it has no loss)"),
         (HEAD + '"rows": [{"loss": []}]}', "is no record (it has no seed)"),
         (
             HEAD + '"rows": [{"recipe": {}, "loss": null, "test_loss": 1, "test_accuracy": 1}]}',

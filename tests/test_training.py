@@ -77,7 +77,9 @@ def test_networks_may_end_in_logits(ending, digits):
         ]
         if ending == "softmax":
             layers[-1].activation = keras.activations.softmax
-        return keras.Sequential([keras.Input((8, 8, 1)), *layers, *[keras.layers.Softmax()] * (ending[8:] != "")])
+        return keras.Sequential(
+            [keras.Input((8, 8, 1)), *layers, *[keras.layers.Softmax()] * (ending == "softmax layer")]
+        )
 
     (seen,), (expected,) = (
         training.train_epochs(build(kind), *digits, epochs=1, batch_size=16) for kind in (ending, "softmax")
@@ -193,6 +195,9 @@ def test_one_variable_shortens_training(monkeypatch, value, epochs):
         (lambda: keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True), True),
         (lambda: keras.optimizers.SGD(0.01), False),
         (lambda: keras.optimizers.Adam(0.01, amsgrad=True), False),
+        (lambda: keras.optimizers.Adam(0.01, clipnorm=0.1), False),
+        (lambda: keras.optimizers.AdamW(0.01), False),
+        (lambda: keras.optimizers.SGD(0.01, momentum=0.9, use_ema=True), False),
         (lambda: keras.optimizers.RMSprop(0.01), False),
     ],
 )

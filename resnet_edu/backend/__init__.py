@@ -100,9 +100,9 @@ def devices():
     return [device.upper() for device in keras.distribution.list_devices()]
 
 
-def on_accelerator():
-    """Say whether the backend computes on a GPU or TPU."""
-    return not all(device.startswith("CPU") for device in devices())
+def on_accelerator(names=None):
+    """Say whether a GPU or TPU is among the processors of these names, by default all that the backend can use."""
+    return not all(device.startswith("CPU") for device in names or devices())
 
 
 def accelerator_names():

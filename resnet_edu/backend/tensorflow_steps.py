@@ -9,25 +9,39 @@ import tensorflow as tf
 from resnet_edu.backend.steps import Steps
 from resnet_edu.logits import LogitsModel, mean_cross_entropy
 
+# What Keras' optimizers can do besides their step, and the course's do not.
+AROUND_A_STEP = (
+    "weight_decay",
+    "clipnorm",
+    "clipvalue",
+    "global_clipnorm",
+    "use_ema",
+    "loss_scale_factor",
+    "gradient_accumulation_steps",
+)
+
 
 def apply_at_once(optimizer, gradients, weights):
     """Make the step of `optimizer` with one operation for each weight; return False where there is none for it.
 
     Keras' own step takes ten to two dozen operations for a weight. Of the time to compile a deep network they are
-    half.
+    half. Left to Keras is an optimizer that does something before or after the weights' steps.
     """
+    if any(getattr(optimizer, option) for option in AROUND_A_STEP):
+        return False
     if not all(isinstance(gradient, tf.Tensor) for gradient in gradients):
         return False
     rate = tf.cast(optimizer.learning_rate.value, weights[0].dtype)
     match optimizer:
         case keras.optimizers.SGD(momentum=momentum) if momentum:
+            momentum = tf.cast(momentum, rate.dtype)
             for gradient, weight, moving in zip(gradients, weights, optimizer.momentums, strict=True):
                 tf.raw_ops.ResourceApplyKerasMomentum(
                     var=weight.value.handle,
                     accum=moving.value.handle,
                     lr=rate,
                     grad=gradient,
-                    momentum=tf.cast(momentum, rate.dtype),
+                    momentum=momentum,
                     use_nesterov=optimizer.nesterov,
                 )
         case keras.optimizers.Adam(amsgrad=False):
