@@ -19,6 +19,14 @@ WITH_WEIGHTS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def photographs(cifar10):
+    """The test images of CIFAR-10 as the paper's networks take them, and their labels."""
+    # Not `load_images` of a network: it scales all 60,000 images to floats, 740 MB.
+    (x_train, _), (x, y) = plans.load_images("cifar10", cifar10)
+    return plans.scale_images(x, plans.mean_image(x_train)), y
+
+
 def test_there_are_trained_networks():
     assert ("digits_trained", "resnet_v1", 56) in WITH_WEIGHTS
 
@@ -27,7 +35,7 @@ def test_there_are_trained_networks():
 def test_weights_give_the_recorded_figures(run, model, depth):
     network = trained.load_trained(run, model=model, depth=depth)
     _, (x, y) = network.load_images()
-    probabilities = network.model.predict(x, verbose=0)
+    probabilities = network.model.predict(x, batch_size=250, verbose=0)
     assert (probabilities.argmax(axis=-1) == y).mean() == pytest.approx(network.row["test_accuracy"], abs=0.003)
     loss = -np.log(probabilities[np.arange(len(y)), y]).mean()
     assert loss == pytest.approx(network.row["test_loss"], rel=0.01)
@@ -39,25 +47,24 @@ def test_weights_give_the_recorded_figures(run, model, depth):
 
 @once
 @pytest.mark.parametrize(("run", "model", "depth"), [row for row in WITH_WEIGHTS if row[0] != "digits_trained"])
-def test_weights_give_the_recorded_figures_on_a_sample(run, model, depth, cifar10):
-    network = trained.load_trained(run, model=model, depth=depth)
+def test_weights_give_the_recorded_figures_on_a_sample(run, model, depth, photographs):
+    network, (x, y) = trained.load_trained(run, model=model, depth=depth), photographs
     if "without" in network.row:
         # The nearest to the whole network that was recorded on these images.
-        check_lesion(network, *load_test_images(cifar10, SAMPLE), which=max)
+        check_lesion(network, x[:SAMPLE], y[:SAMPLE], which=max)
     else:
-        x, y = load_test_images(cifar10)
-        right = network.model.predict(x, verbose=0).argmax(axis=-1) == y
+        right = network.model.predict(x, batch_size=250, verbose=0).argmax(axis=-1) == y
         assert right.mean() == pytest.approx(network.row["test_accuracy"], abs=0.002)
 
 
 @once
 @pytest.mark.parametrize(("run", "dead"), [("cifar10_paper_56", 9), ("cifar10_paper_warm", 0)])
-def test_dead_channels_are_0_on_a_thousand_images(run, dead, cifar10):
+def test_dead_channels_are_0_on_a_thousand_images(run, dead, photographs):
     # The text of lesson 9, section 6.
     network = trained.load_trained(run, model="resnet_v1", depth=56)
-    x, _ = load_test_images(cifar10, 1000)
+    x = photographs[0][:1000]
     stem = keras.Model(network.model.inputs, network.model.get_layer("stem_act").output)
-    assert (stem.predict(x, verbose=0).max(axis=(0, 1, 2)) == 0).sum() == dead
+    assert (stem.predict(x, batch_size=250, verbose=0).max(axis=(0, 1, 2)) == 0).sum() == dead
 
 
 def test_networks_from_a_gpu_are_taken_apart_whole():
@@ -75,10 +82,11 @@ def test_networks_from_a_gpu_are_taken_apart_whole():
 
 
 @once
-def test_a_recorded_lesion_of_a_gpu_s_network_comes_out_again(cifar10):
+def test_a_recorded_lesion_of_a_gpu_s_network_comes_out_again(photographs):
+    x, y = photographs
     (row,) = runs.select_rows(runs.load_run(record_lesions.NAME), model="plain_net", depth=20)
     network = trained.load_trained(row["source"], model="plain_net", depth=20)
-    check_lesion(trained.Trained(network.model, row), *load_test_images(cifar10, SAMPLE), which=max)
+    check_lesion(trained.Trained(network.model, row), x[:SAMPLE], y[:SAMPLE], which=max)
 
 
 def test_fully_trained_networks_differ_in_what_a_block_is_worth():
@@ -95,13 +103,6 @@ def test_fully_trained_networks_differ_in_what_a_block_is_worth():
         assert min(row["without"], key=row["without"].get).startswith("stage1")
     medians = {count: np.median(found) for count, found in rows["resnet_v1", 56]["without_some"].items()}
     assert [round(medians[count], 2) for count in ("2", "4", "8")] == [0.89, 0.85, 0.53]
-
-
-def load_test_images(path, count=None):
-    """The first test images of CIFAR-10 as the paper's networks take them, and their labels."""
-    # Not `load_images` of a network: it scales all 60,000 images to floats, 740 MB.
-    (x_train, _), (x, y) = plans.load_images("cifar10", path)
-    return plans.scale_images(x[:count], plans.mean_image(x_train)), y[:count]
 
 
 def check_lesion(network, x, y, *, which):

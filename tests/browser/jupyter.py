@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "artifacts"
 START_SECONDS = 60
+TALL = 2160  # pixels: no cell is higher
 PICTURE = "img[alt*='depth ']"  # the gradient widget's: figures of cells have no alternative text
 SUMMARY = ".resnet-edu-summary"
 STATUS = "[role=status]"  # of a training panel
@@ -132,6 +133,28 @@ def scroll_to(page, position):
     page.wait_for_timeout(300)
 
 
+def go_through(page):
+    """Show the notebook from its first cell to its last on a tall screen; yield the positions in whole view."""
+    size, last = page.viewport_size, len(cells_of(page)) - 1
+    page.set_viewport_size({"width": size["width"], "height": TALL})
+    try:
+        seen = -1
+        while seen < last:
+            scroll_to(page, seen + 1)
+            whole = page.evaluate("""() => {
+                const view = document.querySelector('.jp-WindowedPanel-outer').getBoundingClientRect();
+                return [...document.querySelectorAll('.jp-Notebook .jp-Cell')].filter(cell => {
+                    const { top, bottom, height } = cell.getBoundingClientRect();
+                    return height && top >= view.top - 1 && bottom <= view.bottom + 1;
+                }).map(cell => Number(cell.dataset.windowedListIndex));
+            }""")
+            assert seen + 1 in whole, f"cell {seen + 1} is higher than {TALL} pixels, or is not drawn"
+            seen = max(whole)
+            yield whole
+    finally:
+        page.set_viewport_size(size)
+
+
 def run_cell(page, position):
     """Run the cell at this position and wait for it."""
     page.evaluate(
@@ -142,6 +165,11 @@ def run_cell(page, position):
         }""",
         position,
     )
+
+
+def clear_outputs(page):
+    """Remove what all cells have put out."""
+    page.evaluate("async () => { await window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs'); }")
 
 
 def make_widget(page, call):

@@ -16,10 +16,10 @@ from .jupyter import (
     cells_of,
     change,
     choose_theme,
+    go_through,
     make_widget,
     move_to_depth,
     screenshot,
-    scroll_to,
     scroll_to_call,
     start_all,
     toggle_side_bar,
@@ -60,15 +60,16 @@ def test_a_lesson_runs_without_an_error(page, lab, lesson):
     outputs = [output for cell in code for output in cell["outputs"]]
     assert not [output for output in outputs if output["output_type"] == "error"]
     assert not [output for output in outputs if output.get("name") == "stderr"]
-    findings = set()
-    for position in range(0, len(cells), 3):
-        scroll_to(page, position)
-        screenshot(page, f"{lesson.removesuffix('.ipynb')}_{position:02}")
+    findings, seen = set(), set()
+    for whole in go_through(page):
+        seen.update(whole)
+        screenshot(page, f"{lesson.removesuffix('.ipynb')}_{min(whole):02}")
         text = page.inner_text(".jp-Notebook")
         assert "Traceback" not in text
         assert "Error displaying widget" not in text
         assert "Interactive in JupyterLab" not in text, "a widget was left as text"
         findings.update(serious_findings(page))
+    assert seen == set(range(len(cells)))
     assert not findings
     assert not re.search(r"Traceback|\[E ", lab.log()), lab.log()
 

@@ -11,6 +11,7 @@ from .jupyter import (
     STATUS,
     SUMMARY,
     cells_of,
+    clear_outputs,
     close_notebooks,
     open_notebook,
     run_cell,
@@ -35,37 +36,45 @@ def by_recipe(epochs):
     plan = plans.Plan("plain_net", 8, recipe, images="digits")
     return RecipeTraining(plan, plans.load_images("digits", None), folder=tempfile.mkdtemp())
 """.strip()
-SIDE_BY_SIDE = "panel = live_training.train_side_by_side(builders, x, y, epochs={epochs})\npanel"
-BY_RECIPE = "panel = live_training.train_by_recipe(by_recipe({epochs}))\npanel"
+TRAININGS = {
+    "side by side": "panel = live_training.train_side_by_side(builders, x, y, epochs=1000)\npanel",
+    "short": "panel = live_training.train_side_by_side(builders, x, y, epochs=20)\npanel",
+    "by recipe": "panel = live_training.train_by_recipe(by_recipe(1000))\npanel",
+}
 THREADS = (
     "print([thread.name for thread in threading.enumerate()].count(live_training.THREAD_NAME), 'in training')"
 )
+NOTEBOOK = "panel.ipynb"
+CELLS = [IMPORTS, *TRAININGS.values(), THREADS]
 
 
 @pytest.fixture
-def panel(browser, lab, request):
-    """A page whose second cell trains, with the call and the epochs that the test says, the first epochs done."""
-    train, epochs = request.param
-    close_notebooks(browser)
-    path = lab.folder / "notebooks" / "panel.ipynb"
-    cells = [nbformat.v4.new_code_cell(source) for source in (IMPORTS, train.format(epochs=epochs), THREADS)]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
-    page = open_notebook(browser, lab, path.name)
-    run_cell(page, 0)
-    run_cell(page, 1)
+def panel(browser, lab, opened, request):
+    """The notebook of panels, with the only output that of the training which the test names, three epochs old.
+
+    All tests have one kernel, as its imports take seconds. What another test left in training is replaced.
+    """
+    if NOTEBOOK not in opened or opened[NOTEBOOK].is_closed():
+        close_notebooks(browser)
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        notebook = nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, CELLS)], metadata=kernel)
+        nbformat.write(notebook, lab.folder / "notebooks" / NOTEBOOK)
+        opened[NOTEBOOK] = open_notebook(browser, lab, NOTEBOOK)
+        run_cell(opened[NOTEBOOK], 0)
+    page = opened[NOTEBOOK]
+    clear_outputs(page)
+    run_cell(page, CELLS.index(TRAININGS[request.param]))
     wait_for_epoch(page, 3)
-    yield page
-    close_notebooks(browser)
-    path.unlink()
+    return page
 
 
 def threads_in_training(page):
-    run_cell(page, 2)
-    return cells_of(page)[2]["outputs"][0]["text"]
+    position = CELLS.index(THREADS)
+    run_cell(page, position)
+    return cells_of(page)[position]["outputs"][0]["text"]
 
 
-@pytest.mark.parametrize("panel", [(SIDE_BY_SIDE, 1000)], indirect=True)
+@pytest.mark.parametrize("panel", ["side by side"], indirect=True)
 def test_stop_works_within_a_second_and_cells_run_meanwhile(panel):
     start = time.perf_counter()
     assert threads_in_training(panel) == "1 in training\n"
@@ -75,14 +84,14 @@ def test_stop_works_within_a_second_and_cells_run_meanwhile(panel):
     assert threads_in_training(panel) == "0 in training\n"
 
 
-@pytest.mark.parametrize("panel", [(SIDE_BY_SIDE, 1000)], indirect=True)
+@pytest.mark.parametrize("panel", ["side by side"], indirect=True)
 def test_a_second_training_takes_the_place_of_the_first(panel):
-    run_cell(panel, 1)
+    run_cell(panel, CELLS.index(TRAININGS["side by side"]))
     wait_for_status(panel, "epoch 2 of")
     assert threads_in_training(panel) == "1 in training\n"
 
 
-@pytest.mark.parametrize("panel", [(BY_RECIPE, 1000)], indirect=True)
+@pytest.mark.parametrize("panel", ["by recipe"], indirect=True)
 def test_a_training_by_recipe_stops_and_goes_on_where_it_stopped(panel):
     panel.get_by_role("button", name="Stop").press("Enter")
     assert wait_for_status(panel, "of 1000 epochs kept") < 1
@@ -96,10 +105,10 @@ def test_a_training_by_recipe_stops_and_goes_on_where_it_stopped(panel):
     assert re.search(rf"after ({kept}|1) epoch", panel.inner_text(SUMMARY)) is None, "the curve goes on"
 
 
-@pytest.mark.parametrize("panel", [(SIDE_BY_SIDE, 40)], indirect=True)
+@pytest.mark.parametrize("panel", ["short"], indirect=True)
 def test_a_closed_tab_leaves_no_thread_that_goes_on_for_ever(panel, browser, lab):
     panel.close()
-    page = open_notebook(browser, lab, "panel.ipynb")
+    page = open_notebook(browser, lab, NOTEBOOK)
     deadline = time.monotonic() + 60
     while threads_in_training(page) != "0 in training\n":
         assert time.monotonic() < deadline, "still in training"
