@@ -27,17 +27,7 @@ def gradient_norms(model, x, y):
     kernels = dict(_trainable_kernels(model))
     if not kernels:
         raise ValueError(f"model {model.name!r} has no layer with a trainable kernel")
-    state = [(variable, ops.copy(variable.value)) for variable in model.non_trainable_variables]
-    recorder = _NormRecorder()
-    probe = _Probe(model, list(kernels.values()))
-    # No loss scaling: under mixed_float16 it would skip the step whose norms are asked for.
-    probe.compile(optimizer=recorder, run_eagerly=True, auto_scale_loss=False)
-    try:
-        probe.train_on_batch(np.asarray(x, "float32"), np.asarray(y, "int32"))
-    finally:
-        for variable, value in state:
-            variable.assign(value)
-    return dict(zip(kernels, map(float, recorder.norms), strict=True))
+    return _measure_norms(model, kernels, x, y)
 
 
 def signal_gradient_norms(model, x, y, layer_names):
@@ -60,8 +50,8 @@ def signal_gradient_norms(model, x, y, layer_names):
         return _SignalProbe(len(x), name=_probe_name(layer.name))(signal) if layer.name in layer_names else signal
 
     probed = rebuild(model, np.shape(x), call_and_probe)
-    norms = gradient_norms(probed, x, y)
-    return {name: norms[_probe_name(name)] for name in layer_names}
+    zeros = {name: probed.get_layer(_probe_name(name)).kernel for name in layer_names}
+    return _measure_norms(probed, zeros, x, y)
 
 
 def rebuild(model, batch_shape, call_layer):
@@ -113,11 +103,7 @@ def fresh_gradient_norms(
         ),
         kernels,
     )
-    # In double precision by NumPy: one pass over each array, where `_norm` takes six operations.
-    return {
-        name: float(np.linalg.norm(ops.convert_to_numpy(gradients[name]).astype("float64").ravel()))
-        for name in kernels
-    }
+    return {name: _norm(gradients[name]) for name in kernels}
 
 
 def select_convolutions(norms):
@@ -176,11 +162,26 @@ def _trainable_kernels(model, prefix=""):
             yield prefix + layer.name, layer.kernel
 
 
+def _measure_norms(model, kernels, x, y):
+    """Return `{name: gradient norm}` of the `kernels` (a dict) of `model`, and leave it as it was."""
+    state = [(variable, ops.copy(variable.value)) for variable in model.non_trainable_variables]
+    recorder = _NormRecorder()
+    probe = _Probe(model, list(kernels.values()))
+    # No loss scaling: under mixed_float16 it would skip the step whose norms are asked for.
+    probe.compile(optimizer=recorder, run_eagerly=True, auto_scale_loss=False)
+    try:
+        probe.train_on_batch(np.asarray(x, "float32"), np.asarray(y, "int32"))
+    finally:
+        for variable, value in state:
+            variable.assign(value)
+    # A kernel that the loss does not depend on has no step on TensorFlow.
+    return {name: recorder.norms.get(position, 0.0) for position, name in enumerate(kernels)}
+
+
 def _norm(gradient):
-    # Divided by its largest entry first: the square of 1e-23 is 0 in single precision, that of 1e20 infinite.
-    largest = ops.max(ops.abs(gradient))
-    scale = ops.where(largest > 0, largest, ops.ones_like(largest))
-    return scale * ops.sqrt(ops.sum(ops.square(gradient / scale)))
+    # In double precision: in single precision the square of 1e-23 is 0, that of 1e20 infinite. And by NumPy: JAX
+    # would compile each of its operations for each shape.
+    return float(np.linalg.norm(ops.convert_to_numpy(gradient).astype("float64").ravel()))
 
 
 def _check_model(model):
@@ -213,16 +214,10 @@ class _NormRecorder(keras.optimizers.Optimizer):
 
     def __init__(self):
         super().__init__(learning_rate=0.0)
-        self.norms = []
-
-    def build(self, variables):
-        if self.built:
-            return
-        super().build(variables)
-        self.norms = [self.add_variable((), name="norm") for _ in variables]
+        self.norms = {}  # by the position of the weight among those to train
 
     def update_step(self, gradient, variable, learning_rate):
-        self.assign(self.norms[self._get_variable_index(variable)], _norm(gradient))
+        self.norms[self._get_variable_index(variable)] = _norm(gradient)
 
 
 class _SignalProbe(keras.layers.Layer):

@@ -185,6 +185,19 @@ def test_the_model_is_left_as_it_was(digits):
     assert int(optimizer.iterations) == 2
 
 
+class Stop(keras.layers.Layer):
+    def call(self, x):
+        return keras.ops.stop_gradient(x)
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
+def test_a_kernel_that_the_loss_does_not_hear_of_has_the_norm_0(digits):
+    layers = [keras.layers.Flatten(), keras.layers.Dense(4, name="stopped"), Stop(), keras.layers.Dense(10)]
+    norms = gradients.gradient_norms(keras.Sequential([keras.Input((8, 8, 1)), *layers]), *digits)
+    assert norms.pop("stopped") == 0
+    assert [norm > 0 for norm in norms.values()] == [True]
+
+
 def test_frozen_layers_have_no_norm(digits):
     model = models.plain_net((8, 8, 1), 8)
     model.get_layer("stem_conv").trainable = False
