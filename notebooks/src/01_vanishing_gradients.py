@@ -25,7 +25,7 @@ y = y_train[:64]
 print(x.shape, y.shape, x_train.shape)
 
 # %% [markdown]
-# Now a network: 20 layers, one after the other. It starts with a convolution, then come three *stages* of 3 × 3 convolutions with 16, 32 and 64 filters, and a classifier at the end. The second and the third stage each halve the image: 8 × 8, 4 × 4, 2 × 2 pixels. After each convolution every value goes through an *activation function*, here the sigmoid $\sigma(z) = 1/(1+e^{-z})$, an S-shaped curve from 0 to 1. There is no normalization yet, and no shortcut. A network without shortcuts is called *plain*.
+# Now a network: 20 layers, one after the other. It starts with a convolution, then come three *stages* of 3 × 3 convolutions with 16, 32 and 64 filters, and a classifier at the end. The second and the third stage each halve the image: 8 × 8, 4 × 4, 2 × 2 pixels. After each convolution every value goes through an *activation function*, here the sigmoid $\sigma(z) = 1/(1+e^{-z})$, an S-shaped curve from 0 to 1. There is no normalization yet, and no shortcut (a path around layers: section 7). A network without shortcuts is called *plain*.
 
 # %% tags=["nbval-check-output"]
 from resnet_edu import models
@@ -61,7 +61,7 @@ for name in ["stage3_block3_conv2", "classifier"]:
 prediction_sigmoid = "b"  ### SOLUTION
 
 # %% [markdown]
-# Now all convolutions, for three depths. `fresh_gradient_norms` gives the same numbers as `gradient_norms`, for freshly drawn weights, without building a Keras model. One function measures, one draws and describes. The description tells two things apart. The *trend* compares the first convolution with the last: a ratio from 1/10 to 10 is called even. The *level* is the median of all norms: below 0.0001 it is called tiny, above 1,000 huge. (The limits are ours.)
+# Now all convolutions, for three depths. `fresh_gradient_norms` gives the same numbers as `gradient_norms`, for freshly drawn weights, without building a Keras model. `describe_norms` puts them in words, and tells two things apart. The *trend* compares the first convolution with the last: a ratio from 1/10 to 10 is called even. The *level* is the median of all norms: below 0.0001 it is called tiny, above 1,000 huge. (The limits are ours.)
 
 # %%
 import matplotlib.pyplot as plt
@@ -267,7 +267,7 @@ print(
 )
 
 # %% [markdown]
-# Along an edge of $n$ pixels a kernel is laid down in $n$ places, three pixels each, and 2 of these $3n$ are zeros: hence the formula. The reckoning is rough, as it takes means where single pixels and layers differ. It comes within a factor of two of what you see. So the zeros explain nearly all of the difference.
+# Along an edge of $n$ pixels a kernel is laid down in $n$ places, three pixels each, and 2 of these $3n$ are zeros. An image has two directions: hence the 2 in the exponent. The gradient of any kernel meets all layers, those in front of it on the way forward and those behind it on the way back. And the root makes a size of a mean square. The reckoning is rough, as it takes means where single pixels and layers differ. It gives a difference that is nearly twice what you see. So the zeros alone can explain it.
 
 # %% [markdown]
 # ## 5. The other side: exploding
@@ -307,7 +307,7 @@ show(with_norm, "plain, ReLU, depth 56")
 checks.check_prediction("batch_norm", prediction_norm)
 
 # %% [markdown]
-# Two things happen. The level is repaired: even the weights with σ = 0.01, useless before, now give gradients of moderate size. BN divides the signal by its size after each layer, and the gradient by the same number on its way back. (The signal does not get quite to size 1 where it is very weak, as BN adds a small ε to the variance.) The small factors no longer multiply. And a new trend appears, in the **opposite** direction: the gradient grows towards the input. By how much?
+# Two things happen. The level is repaired: even the weights with σ = 0.01, useless before, now give gradients of moderate size. Batch normalization (BN) divides the signal by its size after each layer, and the gradient by the same number on its way back. (The signal does not get quite to size 1 where it is very weak, as BN adds a small ε to the variance.) The small factors no longer multiply. And a new trend appears, in the **opposite** direction: the gradient grows towards the input. By how much?
 
 # %%
 for label in ["He, batch normalization", "σ = 0.01, batch normalization"]:
@@ -315,7 +315,7 @@ for label in ["He, batch normalization", "σ = 0.01, batch normalization"]:
     print(f"{label}: first / last {series[0] / series[-1]:.0f}")
 
 # %% [markdown]
-# Why? The output of a ReLU has a mean. Batch normalization removes it, about a third of the mean square, and stretches the rest back to 1. The gradient is stretched with it. For wide dense layers theory gives a factor of √(π / (π − 1)) ≈ 1.21 per layer (Yang et al. 2019). Ours has other layers at its two ends, and behind BN a larger kernel has a smaller gradient. So one network does not tell the factor per layer. Section 7 compares depths.
+# Why? The output of a ReLU has a mean. Batch normalization removes it, about a third of the mean square, and stretches the rest back to 1. The gradient is stretched with it. For wide dense layers theory gives a factor of √(π / (π − 1)) ≈ 1.21 per layer (Yang et al. 2019). Ours has other layers at its two ends, so one network does not tell the factor per layer. Section 7 compares depths.
 #
 # It is often said that deep plain networks fail because their gradients vanish. The authors of the ResNet paper checked this for their networks, which use batch normalization, and called it unlikely; they found gradients of healthy size (He et al. 2015b, section 4.1). What you see here is uneven, but nothing vanishes. Can such a network be trained? Lesson 2 asks that.
 
@@ -333,7 +333,7 @@ with_shortcuts = {
 show(with_shortcuts, "ReLU, He normal, depth 56")
 
 # %% [markdown]
-# With normalization and shortcuts together the curve is nearly even. With shortcuts alone it is fairly even too, but its level is hundreds of times higher: each branch is of the order of the signal that enters it, so the signal grows in every block. Compare it with the plain network without normalization in section 6, whose gradients were tiny. There, with He weights, the shortcuts do cure a vanished gradient.
+# With normalization and shortcuts together the curve is nearly even. With shortcuts alone it is fairly even too, but its level is hundreds of times higher: what the two layers give is of the order of the signal that enters them, so the sum grows in every block. Compare it with the plain network without normalization in section 6, whose gradients were tiny. There, with He weights, the shortcuts do cure a vanished gradient.
 #
 # Is this chance, or special to this depth? Five depths and three draws each:
 
@@ -473,7 +473,7 @@ checks.check_backward_norms(backward_norms)
 # %% [markdown]
 # ### Exercise 4 · Rescue a network without normalization (medium, 15 minutes)
 #
-# A plain network of 56 layers without batch normalization and without shortcuts. Find an `activation` and an `initializer` such that the gradient norms of all 55 convolutions lie between 0.001 and 1000, for new random weights. An answer has the form `{"activation": "relu", "initializer": "he_normal"}`, which is not a right one. Several answers are right: another activation of Keras (`tanh`, `elu`, `selu`, ...), or weights of another size.
+# A plain network of 56 layers without batch normalization and without shortcuts. Find an `activation` and an `initializer` such that the gradient norms of all 55 convolutions lie between 0.001 and 1000, for the 64 digits `x` and newly drawn weights (the check draws twice). An answer has the form `{"activation": "relu", "initializer": "he_normal"}`, which is not a right one. Several answers are right: another activation of Keras (`tanh`, `elu`, `selu`, ...), or weights of another size.
 
 # %% tags=["exercise"]
 setting = {"activation": "tanh", "initializer": "he_normal"}  ### SOLUTION
@@ -488,7 +488,7 @@ checks.check_rescue(setting)
 #
 # <details><summary>Hint: which scale?</summary>
 #
-# In a ReLU network each layer multiplies the norms by about √(scale / 2). You start at about 3e-06 with scale 2, and there are 55 layers. Which scale gives about 0.1?
+# Compared with scale 2, each layer of a ReLU network multiplies the norms by about √(scale / 2). You start at about 3e-06 with scale 2, and there are 55 layers. Which scale gives about 0.1?
 #
 # </details>
 

@@ -168,7 +168,7 @@ for count in (1, 2, 4, 6, 8):
 # %% [markdown]
 # Each of the eight alone costs one of 360 images at most, the last two together two, the last four fifteen, all eight half of them.
 #
-# The same with real images: four networks trained on CIFAR-10 by the paper's recipe (lesson 6; at depth 56 with its warm-up), one seed of each. (Tested on 10,000 images whole and on 2,000 taken apart, so half a point means nothing.)
+# The same with real images: four networks trained on CIFAR-10 by the paper's recipe (lesson 6; at depth 56 with the warm-up that the paper has for 110 layers), one seed of each. (Tested on 10,000 images whole and on 2,000 taken apart, so half a point means nothing.)
 
 # %%
 taken, full = runs.load_run("cifar10_lesions"), runs.load_run("cifar10_full")
@@ -195,7 +195,7 @@ print("ResNet v1-20:", runs.describe_run(full))
 print("the others: trained on a GPU, their last epochs at depth 56 on a CPU (lesson 2)")
 
 # %% [markdown]
-# The plain networks fall to near chance in the median. (In the best case plain-56 has 0.32 right.) ResNet v1-56 loses one and a half points in the median and about five at most, ResNet v1-20 21 and 51. (Six of its blocks can go, 24 of the deeper one's. But on the digits ResNet-20 has the same six.) Both miss blocks of stage 1 most. Without two random blocks ResNet v1-56 has 0.89 right in the median, without four 0.85, without eight 0.53: here the fall is nearly as smooth as Veit et al. report.
+# The plain networks fall to near chance in the median. (In the best case plain-56 has 0.32 right.) ResNet v1-56 loses one and a half points in the median and about five at most, ResNet v1-20 21 and 51. Both miss blocks of stage 1 most. Without two random blocks ResNet v1-56 has 0.89 right in the median, without four 0.85, without eight 0.53, without eleven 0.19. Up to eight the fall is smoother than on the digits.
 #
 # Six networks after ten epochs only, two of them ResNets v2 (lesson 5):
 
@@ -206,7 +206,7 @@ for row in runs.load_run("cifar10_short")["rows"]:
         print(describe_deletions(row, row["test_accuracy"], len(row["accuracy"])))
 
 # %% [markdown]
-# ResNet v1-56 loses 43 points without the last block of stage 3, which it hardly misses after the full training. So what a block is worth depends on the training, too.
+# ResNet v1-56 loses 43 points without the last block of stage 3, which it hardly misses after the full training. So what a block is worth differs from training to training. (This one also began without the warm-up.)
 #
 # ## 3. Many paths
 #
@@ -296,11 +296,11 @@ for depth in (1, 2, 5, 10, 20, 50):
     print(f"{depth:6} {without_bn:9.3g} {2.0**depth:12.3g} {with_bn:12.3g} {depth + 1:8}")
 
 # %% [markdown]
-# (Without BN, 50 blocks give half of $2^{50}$: rare seeds would be very large, and 20 are too few to meet one.) So in this chain, with BN, the branch of block $l$ adds 1 to a signal of variance $l$: a share of $1/(l+1)$. Each deep block starts close to the identity (De and Smith 2020). If early blocks kept the larger share, they should be missed most. That is so of stage 1, on the digits and in the two fully trained ResNets on CIFAR-10, and mostly not after ten epochs. (We did not measure the share in our v1 networks, which have a ReLU after each addition, and training can change it.)
+# (Without BN, 50 blocks give half of $2^{50}$: rare seeds would be very large, and 20 are too few to meet one.) So in this chain, with BN, the branch of block $l$ adds 1 to a signal of variance $l$: a share of $1/(l+1)$ of the signal that leaves the block. (At the end of the chain all branches have equal parts.) Each deep block starts close to the identity (De and Smith 2020). If early blocks kept the larger share, they should be missed most. That is so of stage 1, on the digits and in the two fully trained ResNets on CIFAR-10, and mostly not after ten epochs. Within stage 1, and between stages 2 and 3, the order often does not fit. (We did not measure the share in our v1 networks, which have a ReLU after each addition, and training can change it.)
 #
 # ### Exercise 3 · A factor instead of normalization (medium, 15 minutes)
 #
-# A factor on each branch also keeps the growth in check: $x + s \cdot F(x)$, where $F(x)$ has the variance of $x$ and is independent of it. (Each block then has an equal share.) Write `branch_scale(blocks, growth)`: which $s > 0$ makes the variance after so many blocks `growth` times that of the input?
+# A factor on each branch also keeps the growth in check: $x + s \cdot F(x)$, where $F(x)$ has the variance of $x$ and is independent of it. (Each branch then has an equal share of the signal that leaves its block.) Write `branch_scale(blocks, growth)`: which $s > 0$ makes the variance after so many blocks `growth` times that of the input?
 
 
 # %% tags=["exercise"]
@@ -440,7 +440,7 @@ plt.show()
 print("seed 0 of each network, one pair of random directions")
 
 # %% [markdown]
-# Both lie in a bowl, smooth as far as steps of 0.2 show. At depth 20 a plain network trains well. (Where the loss is below 0.001, the colour stays the darkest.) And at depth 56? The recorded networks were trained like the others: 120 epochs, learning rate 0.05. Lesson 9 shows how this rate throws plain-56 far away in its first steps. With 0.001 it reaches a training accuracy of 0.67 to 0.76, here 0.34 to 0.41. So the picture shows a plain-56 that was trained badly. (We recorded none at its best rate.)
+# Both lie in a bowl, smooth as far as steps of 0.2 show. At depth 20 a plain network trains well. (Where the loss is below 0.001, the colour stays the darkest.) And at depth 56? The recorded networks were trained like the others: 120 epochs, learning rate 0.05. Lesson 9 shows how this rate throws plain-56 far away in its first steps. With 0.001 it reaches a training accuracy of 0.67 to 0.76, here 0.34 to 0.41. So the picture shows a plain-56 that was trained badly. (We recorded no surface at its best rate.)
 
 # %%
 rows = {
@@ -473,11 +473,11 @@ for label, row in rows.items():
         print(f"{label:9} {kind:17} {np.nanmedian(corners):8.3g}, median of the four corners")
 
 # %% [markdown]
-# Away from the middle, the statistics of training no longer fit, and the loss explodes, in both networks. Even the order of the two is another one.
+# Away from the middle, the statistics of training no longer fit, and the loss explodes, in both networks. In the corners even the order of the two is another one.
 #
 # ## What to take along
 #
-# - Without one block, a plain network falls to near chance in the median. ResNet v1-56, fully trained on CIFAR-10, loses about five points at most, ResNet v1-20 up to 51. Blocks of stage 1 are missed most. Several at once can be too many.
+# - Without one block, a plain network falls to near chance in the median. Without its worst block ResNet-56 loses 13 to 55 points on the digits, and about five in a full training on CIFAR-10, where ResNet-20 loses 51. After the full training blocks of stage 1 are missed most, after ten epochs mostly not. Several at once can be too many.
 # - Most paths go through about half of the branches. In our ResNet-56 the sum of gradient norms comes along shorter ones, of about a fifth of them in the mean.
 # - In our chain of dense blocks with batch normalization, branch $l$ starts with a share of about $1/(l+1)$. Without it, a factor keeps the growth in check, with equal shares.
 # - With batch normalization the gradients of 50 plain layers are noise. Without it more of the agreement is left, in one seed much, in another little. Shortcuts keep it if the branches are small; with branches × 1 only close neighbours still agree.

@@ -49,7 +49,7 @@ PREDICTIONS = {
     },
     "careful_epoch": {
         "a": (False, "No: two of the three end far above all trainings without it."),
-        "b": (True, "That is what happens. The third one falls back later, at the same rate."),
+        "b": (True, "That is what happens. Seed 0 falls back later, at the same rate."),
         "c": (False, "No: plain-20 fits nearly all images. No training of plain-56 comes near that."),
     },
     "dead_stem": {
