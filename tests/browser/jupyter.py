@@ -14,6 +14,14 @@ ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "artifacts"
 START_SECONDS = 60
 TALL = 2160  # pixels: no cell is higher
+SCROLLS = 10
+IN_WHOLE_VIEW = """() => {
+    const view = document.querySelector('.jp-WindowedPanel-outer').getBoundingClientRect();
+    return [...document.querySelectorAll('.jp-Notebook .jp-Cell')].filter(cell => {
+        const { top, bottom, height } = cell.getBoundingClientRect();
+        return height && top >= view.top - 1 && bottom <= view.bottom + 1;
+    }).map(cell => Number(cell.dataset.windowedListIndex));
+}"""
 PICTURE = "img[alt*='depth ']"  # the gradient widget's: figures of cells have no alternative text
 SUMMARY = ".resnet-edu-summary"
 STATUS = "[role=status]"  # of a training panel
@@ -140,16 +148,15 @@ def go_through(page):
     try:
         seen = -1
         while seen < last:
-            scroll_to(page, seen + 1)
-            whole = page.evaluate("""() => {
-                const view = document.querySelector('.jp-WindowedPanel-outer').getBoundingClientRect();
-                return [...document.querySelectorAll('.jp-Notebook .jp-Cell')].filter(cell => {
-                    const { top, bottom, height } = cell.getBoundingClientRect();
-                    return height && top >= view.top - 1 && bottom <= view.bottom + 1;
-                }).map(cell => Number(cell.dataset.windowedListIndex));
-            }""")
+            # Again while JupyterLab draws: what gets its height later moves the cells below it.
+            for _ in range(SCROLLS):
+                scroll_to(page, seen + 1)
+                whole = page.evaluate(IN_WHOLE_VIEW)
+                if seen + 1 in whole:
+                    break
             assert seen + 1 in whole, f"cell {seen + 1} is higher than {TALL} pixels, or is not drawn"
-            seen = max(whole)
+            while seen + 1 in whole:
+                seen += 1
             yield whole
     finally:
         page.set_viewport_size(size)
