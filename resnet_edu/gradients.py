@@ -209,7 +209,8 @@ def check_labels(y, *, images, classes):
 class _NormRecorder(keras.optimizers.Optimizer):
     """An optimizer whose step records the gradient's norm and leaves the weight alone.
 
-    Keras hands every backend's gradients to `update_step`, so this needs no backend's own tape.
+    Keras hands every backend's gradients to `update_step`, so this needs no backend's own tape. They must have
+    values by then: the step has to run eagerly.
     """
 
     def __init__(self):

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "artifacts"
 START_SECONDS = 60
 TALL = 2160  # pixels: no cell is higher
-SCROLLS = 10
+SCROLLS = 10  # tries to bring a cell into whole view, 0.3 s each
 IN_WHOLE_VIEW = """() => {
     const view = document.querySelector('.jp-WindowedPanel-outer').getBoundingClientRect();
     return [...document.querySelectorAll('.jp-Notebook .jp-Cell')].filter(cell => {
