@@ -160,20 +160,32 @@ def load_keras_resnet50(*, seed=0):
     """Return `keras.applications.ResNet50`, and whether it has its weights from ImageNet.
 
     It has where Keras has kept them on this computer, undamaged; nothing is downloaded. Otherwise all weights and
-    statistics are drawn from `seed`, biases, too, so that each of them counts.
+    statistics are drawn from `seed`, as by `draw_all`.
     """
     path = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models" / KERAS_WEIGHTS
     if path.is_file():
         # By its path: by its name Keras would download a file again that is cut off.
         with contextlib.suppress(OSError, ValueError):
             return keras.applications.ResNet50(weights=str(path)), True
-    model, rng = keras.applications.ResNet50(weights=None), np.random.default_rng(seed)
-    for variable in model.variables:
-        if "variance" in variable.path:
-            variable.assign(rng.uniform(0.5, 2, variable.shape))
-        elif len(variable.shape) == 1:
-            variable.assign(("gamma" in variable.path) + 0.2 * rng.normal(size=variable.shape))
+    model = keras.applications.ResNet50(weights=None)
+    draw_all(model, seed=seed)
     return model, False
+
+
+def draw_all(model, *, seed):
+    """Draw every weight and statistic of `model` from `seed`: kernels, biases, scales, offsets, means, variances.
+
+    A fresh network has biases of 0 and scales of 1, which an error in copying them would not change.
+    """
+    rng = np.random.default_rng(seed)
+    for variable in model.variables:
+        if len(variable.shape) > 1:
+            width = 1 / np.sqrt(np.prod(variable.shape[:-1]))
+            variable.assign(width * rng.standard_normal(variable.shape, "float32"))
+        elif "variance" in variable.path:
+            variable.assign(rng.uniform(0.5, 2, variable.shape))
+        else:
+            variable.assign(("gamma" in variable.path) + 0.2 * rng.normal(size=variable.shape))
 
 
 def copy_resnet50(source, target):

@@ -148,9 +148,22 @@ def test_a_lesson_hides_its_solutions_and_the_solution_passes_its_checks(source)
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+def test_every_exercise_has_a_hint(source):
+    text = source.read_text(encoding="utf-8")
+    titles = re.findall(r"^# ### (Exercise .*)$", text, flags=re.MULTILINE)
+    exercises = re.split(r"^# ### Exercise .*$", text, flags=re.MULTILINE)[1:]
+    without = [
+        title
+        for title, exercise in zip(titles, exercises, strict=True)
+        if "<details><summary>Hint: " not in re.split(r"^# ##+ ", exercise, maxsplit=1, flags=re.MULTILINE)[0]
+    ]
+    assert not without
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
 def test_a_lesson_opens_with_what_why_and_how_long(source):
     first = read(builder.targets(source)[0][0]).cells[0].source
-    for promise in ("**You will**", "**You need**", "**Time:**"):
+    for promise in ("**You will**", "**You will learn**", "**You need**", "**Time:**"):
         assert promise in first
 
 

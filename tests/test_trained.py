@@ -67,9 +67,14 @@ def test_dead_channels_are_0_on_a_thousand_images(run, dead, photographs):
     assert (stem.predict(x, batch_size=250, verbose=0).max(axis=(0, 1, 2)) == 0).sum() == dead
 
 
+def load_measured(name):
+    run = runs.load_run(name)
+    assert (run["what"], run["command"]) == (record_lesions.EXPERIMENTS[name][0], record_lesions.COMMAND)
+    return run
+
+
 def test_networks_from_a_gpu_are_taken_apart_whole():
-    run = runs.load_run(record_lesions.NAME)
-    assert run["what"] == record_lesions.WHAT and run["command"] == "python tools/record_lesions.py"
+    run = load_measured("cifar10_lesions")
     assert [(row["source"], row["model"], row["depth"]) for row in run["rows"]] == record_lesions.NETWORKS
     for row in run["rows"]:
         network = trained.load_trained(row["source"], model=row["model"], depth=row["depth"])
@@ -84,7 +89,7 @@ def test_networks_from_a_gpu_are_taken_apart_whole():
 @once
 def test_a_recorded_lesion_of_a_gpu_s_network_comes_out_again(photographs):
     x, y = photographs
-    (row,) = runs.select_rows(runs.load_run(record_lesions.NAME), model="plain_net", depth=20)
+    (row,) = runs.select_rows(load_measured("cifar10_lesions"), model="plain_net", depth=20)
     network = trained.load_trained(row["source"], model="plain_net", depth=20)
     check_lesion(trained.Trained(network.model, row), x[:SAMPLE], y[:SAMPLE], which=max)
 
@@ -92,7 +97,7 @@ def test_a_recorded_lesion_of_a_gpu_s_network_comes_out_again(photographs):
 def test_fully_trained_networks_differ_in_what_a_block_is_worth():
     # The text of lesson 7, section 2.
     (resnet_20,) = runs.select_rows(runs.load_run("cifar10_full"), model="resnet_v1", depth=20)
-    rows = {(row["model"], row["depth"]): row for row in runs.load_run(record_lesions.NAME)["rows"]}
+    rows = {(row["model"], row["depth"]): row for row in load_measured("cifar10_lesions")["rows"]}
     left = {network: [*row["without"].values()] for network, row in rows.items()}
     assert np.median(left["resnet_v1", 56]) == pytest.approx(0.913, abs=0.001)
     assert min(left["resnet_v1", 56]) > 0.87 and max(left["resnet_v1", 56]) < 0.93

@@ -53,6 +53,19 @@ EXPERIMENTS = {
             epochs=[EPOCHS],
         ),
     ),
+    "digits_level": (
+        "plain-56 without batch normalization and L2 term, from weights of four sizes, at three learning rates",
+        _settings(
+            network=["plain"],
+            batch_norm=[False],
+            scale=[2.0, 2.4, 2.8, 3.2],
+            learning_rate=[1e-3, 3e-4, 1e-4],
+            depth=[56],
+            seed=range(3),
+            l2=[0.0],
+            epochs=[EPOCHS],
+        ),
+    ),
     "digits_orders": (
         "ResNet v1 with the operations of its blocks in other orders",
         _settings(
@@ -82,6 +95,9 @@ def train(setting):
     learning_rate = options.pop("learning_rate", 1e-3)
     if options.get("initializer") == TINY:
         options["initializer"] = keras.initializers.RandomNormal(stddev=0.01)
+    if "scale" in options:  # 2 is he_normal
+        scale = options.pop("scale")
+        options["initializer"] = keras.initializers.VarianceScaling(scale, "fan_in", "truncated_normal")
     (x, y), _ = data.load_digits()
     x = ((x - x.mean()) / 255).astype("float32")
     build = {"plain": models.plain_net, "residual": models.resnet_v1}.get(network)

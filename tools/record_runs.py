@@ -330,10 +330,13 @@ def measure_lesions(network, splits):
     }
 
 
-def measure_surfaces(network, splits):
-    """Return the loss around the weights on training images, with either kind of statistics, and the positions."""
+def measure_surfaces(network, splits, *, points=25):
+    """Return the loss around the weights on training images, with either kind of statistics, and the positions.
+
+    `points` is the odd number of positions on an axis, from -1 to 1.
+    """
     x, y = (array[:SURFACE_IMAGES] for array in network.scale_images(splits)[0])
-    positions = np.linspace(-1, 1, 25).tolist()
+    positions = np.linspace(-1, 1, points).tolist()
     return {"positions": positions} | {
         name: surfaces.measure_surface(network.model, x, y, positions=positions, batch_statistics=own).tolist()
         for name, own in [("moving statistics", False), ("batch statistics", True)]

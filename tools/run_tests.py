@@ -43,8 +43,10 @@ NOTEBOOKS = [
     for folder in ("notebooks", "notebooks/solutions")
     for path in sorted((ROOT / folder).glob("*.ipynb"))
 ]
-# RESNET_EDU_QUICK shortens the trainings in the lessons to one epoch, and changes nothing else.
+# RESNET_EDU_QUICK shortens the trainings in the lessons to one epoch, and changes nothing else. With
+# RESNET_EDU_QUICK=0 in the environment the step "lessons" trains as long as a learner does.
 LESSON_VARIABLES = {"KERAS_BACKEND": "tensorflow", "RESNET_EDU_QUICK": "1"}
+LESSONS_IN_FULL = {"RESNET_EDU_QUICK": os.environ.get("RESNET_EDU_QUICK", "1")}
 # Most of the time on JAX goes into compiling: every program once, whatever test or process needs it again.
 JAX_VARIABLES = {
     "KERAS_BACKEND": "jax",
@@ -60,7 +62,7 @@ STEPS = {
         [str(INSTRUCTOR), *PYTEST[1:], "tests/grading", *PARALLEL, "loadscope"],
         {"KERAS_BACKEND": "tensorflow"},
     ),
-    "lessons": ([*PYTEST, *NBVAL, *NOTEBOOKS], LESSON_VARIABLES),
+    "lessons": ([*PYTEST, *NBVAL, *NOTEBOOKS], LESSON_VARIABLES | LESSONS_IN_FULL),
     "browser": ([*PYTEST, "tests/browser", "-m", "not alone", TWO_PROCESSES], LESSON_VARIABLES),
     "browser-alone": ([*PYTEST, "tests/browser", "-m", "alone"], LESSON_VARIABLES),
 }

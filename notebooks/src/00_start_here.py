@@ -3,7 +3,9 @@
 #
 # **You will** find out what this course does, check that your installation works, move a first widget and solve a first exercise.
 #
-# **You need** nothing but this notebook. No GPU, no download.
+# **You will learn** how the lessons work: cells, widgets, exercises and their checks.
+#
+# **You need** the course installed (README), or Binder, or Colab. No GPU, no data to download.
 #
 # **Time:** about 15 minutes. All cells together run in a few seconds.
 
@@ -12,9 +14,9 @@
 #
 # In 2015 an ensemble of networks, up to 152 layers deep, won the ImageNet competition. Shortly before, the best networks had 16 to 30 layers, and deeper plain ones came out worse. The change that made it possible is small: let the input of every few layers skip past them, and add it to what they compute. Networks built like this are called *residual networks*, ResNets.
 #
-# The usual explanation is that the shortcut cures *vanishing gradients*. The authors' first paper did not claim this. Their networks have batch normalization, and they found gradients of healthy size in the plain ones, too. In this course you build the networks, measure them yourself, and find out which explanations hold.
+# The usual explanation is that the shortcut cures *vanishing gradients*. He et al. (2015b, section 4.1), who introduced these networks, did not claim this. Theirs have batch normalization, and they found gradients of healthy size in the plain ones, too. In this course you build the networks, measure them yourself, and find out which explanations hold.
 #
-# The course grew out of a popular article that builds the ResNet v1 and v2 of the Keras examples for the CIFAR-10 images. We follow it, and correct what turns out to be wrong.
+# The course grew out of an article, a tutorial that builds the two ResNets of the Keras example for the CIFAR-10 images: v1, the network of that paper, and v2, its successor of 2016. We follow it, and correct what turns out to be wrong.
 
 # %% [markdown]
 # ## How a notebook works
@@ -37,7 +39,7 @@ print(f"{os.cpu_count()} CPU cores")
 print(f"devices that {backend.name()} sees: {', '.join(backend.devices())}")
 
 # %% [markdown]
-# Every lesson works on a CPU with two cores. A GPU helps only in lesson 6, which trains on CIFAR-10.
+# Every lesson works on a CPU with two cores. A GPU pays for full trainings on CIFAR-10, which lesson 6 prepares and no lesson needs.
 
 # %% [markdown]
 # ## The data
@@ -45,7 +47,7 @@ print(f"devices that {backend.name()} sees: {', '.join(backend.devices())}")
 # The lessons use two sets of small images:
 #
 # - **Handwritten digits**, 1,797 images of 8 × 8 pixels. They come with scikit-learn, so you have them already.
-# - **CIFAR-10**, 60,000 colour photographs of 32 × 32 pixels in ten classes. They are a download of 170 MB. No lesson asks you to wait for it, and without it a lesson takes the digits instead.
+# - **CIFAR-10**, 60,000 colour photographs of 32 × 32 pixels in ten classes. They are a download of 170 MB. No lesson asks you to wait for it: only lesson 6 loads it, and takes the digits where it is missing.
 
 # %%
 from resnet_edu import data
@@ -144,7 +146,7 @@ except ValueError as error:
 # %% [markdown]
 # ## The lessons
 #
-# | lesson | what you do | with exercises | Run All, two cores |
+# | lesson | what you do | with exercises (our estimate) | Run All, two cores |
 # |---|---|---|---|
 # | 0 · Start here | this page | 15 min | 10 s |
 # | [1 · Vanishing gradients](01_vanishing_gradients.ipynb) | measure the gradient of every layer; see it vanish, explode and grow | 90 min | 20 s |
@@ -157,8 +159,10 @@ except ValueError as error:
 # | [8 · ImageNet ResNets](08_imagenet_resnets.ipynb) | count the large networks, test equal outputs, move blocks | 80 min | 30 s |
 # | [9 · Degradation up close](09_degradation_up_close.ipynb) | optional: learning rates, careful starts, dead channels | 80 min | 10 s |
 #
-# The last column is rounded up, lesson 6 without CIFAR-10. `benchmarks/lessons.md` has a measurement, and the memory that each lesson needs.
+# No learner was timed for the third column, nor for the minutes above each exercise. The last column is rounded up, lesson 6 without CIFAR-10. `benchmarks/lessons.md` has a measurement, and the memory that each lesson needs.
 #
 # Each open lesson holds about a gigabyte of memory, and closing its tab does not free it (on Binder it does). Before you open the next one, choose *Kernel → Shut Down Kernel*.
 #
 # **Next:** [lesson 1](01_vanishing_gradients.ipynb).
+#
+# **Sources:** He et al. 2015b, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · the Keras example: [cifar10_resnet.py](https://github.com/keras-team/keras/blob/334df8d5069bbed0763c08e7a6a89880adac39c5/examples/cifar10_resnet.py).

@@ -3,7 +3,7 @@
 #
 # **You will** stack residual blocks into ResNet v1, draw it, count the parameters and multiplications of each layer, hunt a bug that the parameter count hardly shows, and compare the article's network with the paper's.
 #
-# **You will learn** where the depth rule $6n + 2$ comes from, why each stage halves the image and doubles the filters, and how to check a network builder.
+# **You will learn** where the depth rule $6n + 2$ comes from, why stages 2 and 3 halve the image and double the filters, and how to check a network builder.
 #
 # **You need** lesson 3. No GPU, no download.
 #
@@ -32,7 +32,7 @@ plt.show()
 print(diagrams.summarize_network(described))
 
 # %% [markdown]
-# Each bar is a layer, as high as its feature map. Each arc is a shortcut, and ⊕ the addition where it ends. Stages 2 and 3 begin with a block of stride 2. The stride sits in the **first** convolution of the **first** block of the stage, and in the shortcut around it, nowhere else. There the shape changes, and so the shortcut is a projection.
+# Each bar is a layer; a blue one is as high as its feature map. Each arc is a shortcut, and ⊕ the addition where it ends. Stages 2 and 3 begin with a block of stride 2. The stride sits in the **first** convolution of the **first** block of the stage, and in the shortcut around it, nowhere else. There the shape changes, and so the shortcut is a projection in the article's network, which is drawn here. (The paper's pads: section 6.)
 #
 # The same network as layers:
 
@@ -49,7 +49,7 @@ for layer in [*convolutions[:3], *convolutions[6:9], convolutions[-1]]:
 #
 # ### Exercise 1 · Count one convolution (easy, 10 minutes)
 #
-# Write `conv_cost(height, width, channels_in, filters, kernel=3, stride=1, bias=True)`. It returns two numbers, parameters and multiply-adds, of a convolution with padding `same` on an input of `height` × `width` pixels. The bias counts as parameters, not as multiply-adds.
+# Write `conv_cost(height, width, channels_in, filters, kernel=3, stride=1, bias=True)`. It returns two numbers, parameters and multiply-adds, of a convolution with padding `same` on an input of `height` × `width` pixels. The bias counts as parameters, not as multiply-adds. Products with the zeros of the padding are counted like the others.
 
 
 # %% tags=["exercise"]
@@ -147,7 +147,7 @@ checks.check_count_parameters(count_parameters)
 # %% [markdown]
 # ## 4. The builder
 #
-# A builder is a function from depth to network. It has two loops, over stages and over blocks, and a special case: the first block of a stage. Keep a running tensor `x`, and let each block replace it.
+# A builder is a function from depth to network. It has two loops, over stages and over blocks, and a special case: the first block of stages 2 and 3. Keep a running tensor `x`, and let each block replace it.
 #
 # ### Exercise 3 · Build ResNet v1 (hard, 25 minutes)
 #
@@ -221,7 +221,7 @@ for name, network in [("ResNet-20", resnet20), ("broken", broken20)]:
     print(f"{name:9} {total.parameters:,} parameters, {mega:.1f} million multiply-adds")
 
 # %% [markdown]
-# The 272 parameters are one more projection. (With option A as shortcut the counts would be equal. Both hold because this builder pools the whole map. The article's pooling by 8 × 8 would leave 2 × 2 pixels of the broken network's last map, and the classifier would get four times the weights.) The broken network runs without an error. But it needs 1.7 times the multiply-adds. Where do they come from?
+# The 272 parameters are one more projection. (With option A as shortcut the counts would be equal. The 272, and the equality with option A, hold because this builder pools the whole map. The article's pooling by 8 × 8 would leave 2 × 2 pixels of the broken network's last map, and the classifier would get four times the weights.) The broken network runs without an error. But it needs 1.7 times the multiply-adds. Where do they come from?
 #
 # ### Exercise 4 · Bug hunt: the stride (medium, 10 minutes)
 #
@@ -257,7 +257,7 @@ checks.check_stride_position(mended_v1)
 # %% [markdown]
 # ## 6. The article's network and the paper's
 #
-# Two networks go by the name of ResNet v1. This course builds the one of the article it grew out of, a tutorial on the Keras example for CIFAR-10. The paper's differs in the five things that follow, the last of which shows only for images of another size. In `resnet_edu.models` they are data, two entries of one table:
+# Two networks go by the name of ResNet v1. This course builds the one of the article it grew out of, a tutorial on the Keras example for CIFAR-10. The paper's differs in the five things that follow. The third, pooling, matters only for images of another size. In `resnet_edu.models` they are data, two entries of one table:
 
 # %% tags=["nbval-check-output"]
 for name in ("article", "paper"):
@@ -333,7 +333,7 @@ for depth, published in paper.items():
     print(f"paper,   depth {depth:3}: {counts}  equal: {f'{built / 1e6:.2g}' == published}")
 
 # %% [markdown]
-# What does such a check show? The count grows by 97,888 with each $n$. So two totals fix the line, and the third follows. That they agree to the last parameter makes it very likely that kernels, biases, BN and projections are all there, in the right sizes. The paper's two digits show much less: BN is half a percent of the parameters at depth 20, so a network without any BN rounds to the same 0.27. What does neither show? Where the stride is, as long as no projection and no size in front of the classifier changes; in which order BN, ReLU and addition come, and what is connected to what. The exact total does catch the bug of exercise 4, but only by the projection that it adds; the paper's two digits do not. The bug of the block in lesson 3 changes no count. So check more than one property: counts, output sizes, multiply-adds, and the output for known weights. This is what the checks in this course do.
+# What does such a check show? The count grows by 97,888 with each $n$. So two totals fix the line, and the third follows. That they agree to the last parameter makes it very likely that kernels, biases, BN and projections are all there, in the right sizes. The paper's two digits show much less: BN's trained parameters are half a percent at depth 20 (1,376 of 269,722), so a network without any BN rounds to the same 0.27. What does neither show? Where the stride is, as long as no projection and no size in front of the classifier changes; in which order BN, ReLU and addition come, and what is connected to what. The exact total does catch the bug of exercise 4, but only by the projection that it adds; the paper's two digits do not. The bug of the block in lesson 3 changes no count. So check more than one property: counts, output sizes, multiply-adds, and the output for known weights. This is what the checks in this course do.
 #
 # ## What to take along
 #

@@ -224,6 +224,13 @@ def reduced_rate(epoch, reductions):
 checks.check_reduced_rate(reduced_rate)
 
 # %% [markdown]
+# <details><summary>Hint: the check says that the rate is too small, or too large</summary>
+#
+# The two effects multiply: the schedule's rate, once √0.1 for each reduction. The smallest rate is a limit for the product, not for the schedule: take the larger of the two numbers.
+#
+# </details>
+
+# %% [markdown]
 # ## 5. Trap 3: the checkpoint of the wrong epoch
 #
 # `monitor="val_acc"` was right when the script was written: accuracy was called `acc` then. What does the Keras of today do with this callback? We try a tiny network on the digits. Its rate is too large on purpose, so that the accuracy goes up and down:
@@ -281,6 +288,13 @@ monitor = "val_accuracy"  ### SOLUTION
 checks.check_monitor(monitor)
 
 # %% [markdown]
+# <details><summary>Hint: where do I find the name?</summary>
+#
+# `print(history.keys())`. Two of the names belong to the validation images, and one of these is an accuracy.
+#
+# </details>
+
+# %% [markdown]
 # ## 6. Trap 4: a factor of two
 #
 # The paper's weight decay is 0.0001: in each step, 0.0001 times the weight is added to the weight's gradient. The script has `kernel_regularizer=l2(1e-4)`. You met it in lesson 4. Is it the same? Measure the slope of the L2 term, from its values at w + h and w − h:
@@ -306,13 +320,20 @@ def l2_factor(weight_decay):
 checks.check_l2_factor(l2_factor)
 
 # %% [markdown]
+# <details><summary>Hint: which way does the factor go?</summary>
+#
+# The term `f · w²` has the gradient `2 · f · w`. It is to be `weight_decay · w`.
+#
+# </details>
+
+# %% [markdown]
 # There is a second way to get it wrong. SGD with momentum keeps a velocity, $v ← 0.9\,v − \text{rate} · \text{gradient}$, and adds it to the weight. Whatever enters the gradient is added again in the following steps, 0.9, 0.81, … of it, so that it counts ten times in all. So does the paper's decay. `keras.optimizers.SGD(weight_decay=1e-4)` does not touch the gradient. It takes rate × decay × weight from the weight once per step, about a tenth of the paper's.
 #
 # With Adam, as in the article, the strength of L2 does not compare with the paper's at all: Adam divides the whole gradient by its usual size, the decay with it.
 #
 # ## 7. Trap 5: names that are gone, and augmentation
 #
-# In Keras 3, `Adam` no longer takes `lr`, there is no `fit_generator`, and no `ImageDataGenerator`. So today a script with these names stops before any training. One of these names did the augmentation. Keras 3 has layers for it. Do they draw anew for each image? A batch of 64 times the same image goes through `keras.layers.RandomCrop`. How many different images come out?
+# In Keras 3, `Adam` no longer takes `lr`, there is no `fit_generator`, and `keras` has no `ImageDataGenerator` (`tensorflow.keras` still has it). So today a script with these names stops before any training. (The name `.h5` is still understood for a whole model, as an old format; `.keras` is the one to use.) One of these names did the augmentation. Keras 3 has layers for it. Do they draw anew for each image? A batch of 64 times the same image goes through `keras.layers.RandomCrop`. How many different images come out?
 #
 # - `"a"`: 64, or nearly
 # - `"b"`: 1
@@ -350,6 +371,13 @@ def crop_and_flip(images, tops, lefts, flips):
 
 
 checks.check_crop_and_flip(crop_and_flip)
+
+# %% [markdown]
+# <details><summary>Hint: the check says that an image is cut out of the wrong place, or mirrored the wrong way</summary>
+#
+# The padded image is 8 pixels higher and wider. Rows come before columns: `padded[i, rows, columns]`. Without a shift the part begins at row 4 and column 4. To mirror left to right, turn the columns round and leave the rows: `part[:, ::-1]`.
+#
+# </details>
 
 # %% [markdown]
 # The course's version is in `resnet_edu/augmentation.py`. Its shift is `top − 4`. It works with products of matrices, which compile into the training step, and can shift by half a pixel, too, as the article's generator does. (The figure shifts raw pixels. In the training the mean image is subtracted first, so a zero is the mean colour of its place, not black.)
@@ -646,13 +674,15 @@ Markdown(published.write_table(published.list_results()))
 
 # %% [markdown]
 # - **\*** With another start than the recipe's: the paper's for 110 layers, the rate 0.01 until 20 % of the training images are right. It was chosen after ResNet-56 with the usual start had tested badly here (91.05 after 126 epochs), so the test images had a part in it. Plain-56 had tested better with the usual start, 87.77 after 127 epochs. These are single trainings: lesson 9, section 5.
-# - A dash: nothing is published for this network, or nothing is recorded yet. (The script's table has 93.63 for v2-110 in a column of the paper's. It is from a network with two-layer blocks, so it is not listed.) The paper's plain networks are read off its figure 6.
+# - A dash: nothing is published for this network, or nothing is recorded yet. (The script's table has 93.63 for v2-110 in a column of the paper's. It is from a network with two-layer blocks, so it is not listed.) The paper's plain networks are read off its figure 6 (by [a-martyn/resnet](https://github.com/a-martyn/resnet)).
 # - **Ours, paper's recipe:** three seeds at depth 20, mean, lowest and highest, from a GPU; one at 56, finished on a CPU. No epoch was chosen. On the GPU the loss of images that were very wrong was cut off, by a mistake that the course has mended: in a repeat of the first 450 steps that are 1 image of ResNet-20 and 172 of ResNet-56 (lesson 9, section 5).
 # - **Ours, article's recipe:** one seed. The test images chose the epoch.
 # - **Ours, ten epochs:** the recipe `quick`, made longer; of the plain networks two seeds, of the others one. No match for 164 or 200.
 # - Our v2 networks have the paper's widths. The article's v2-56 is 2.8 times as large, so that row compares different networks.
 #
-# We do not know whether the article's column holds best epochs or last ones. The script's table says "200-epoch accuracy", which sounds like the last. Its author once called 93.15 "the best accuracy" ([Keras issue 10632](https://github.com/keras-team/keras/issues/10632)).
+# We do not know whether the article's column holds best epochs or last ones. The script's table says "200-epoch accuracy", which sounds like the last. Its author once called 93.15 "the best accuracy" ([Keras issue 10632](https://github.com/keras-team/keras/issues/10632)). In that issue a user reports 92 to 93 % for the same network, and others needed another batch size or another version of Keras to get near. So that figure, too, is one training of several that could be had.
+#
+# The paper's figure for depth 110, 93.39, is the mean of five trainings; the 93.57 that lesson 2 shows as an error of 6.43 % is the best of them.
 #
 # ## 10. On your own machine
 #

@@ -321,7 +321,7 @@ checks.check_branch_scale(branch_scale)
 #
 # ## 5. Shattered gradients: predict first
 #
-# Balduzzi et al. (2017) asked how the gradient changes from one input to the next. Their networks are **not trained**: in our version, dense layers of 200 units with random weights, one input and one output. Feed it a fine grid of 256 numbers from −2 to 2, and look at the gradient of the output with respect to the **input** at each. If neighbours get unrelated gradients, like noise, the gradient is *shattered*: it says nothing about the point next to it. (Whether that makes training hard, this experiment does not show.)
+# Balduzzi et al. (2017) asked how the gradient changes from one input to the next. Their networks are **not trained**: in our version, dense layers of 200 units with random weights, one input and one output. Only the first layer has biases, drawn with standard deviation 1: without them a network with one input and no BN is two straight lines that meet at 0, at any depth. Feed it a fine grid of 256 numbers from −2 to 2, and look at the gradient of the output with respect to the **input** at each. If neighbours get unrelated gradients, like noise, the gradient is *shattered*: it says nothing about the point next to it. (Whether that makes training hard, this experiment does not show.)
 #
 # ### Exercise 4 · Measure agreement (easy, 10 minutes)
 #
@@ -337,6 +337,13 @@ def autocorrelation(values, lag):
 
 
 checks.check_autocorrelation(autocorrelation)
+
+# %% [markdown]
+# <details><summary>Hint: my result is a little too large</summary>
+#
+# The sum above runs over the pairs, which are `lag` fewer. The sum below runs over **all** values, also those without a partner. Both use the values less their mean.
+#
+# </details>
 
 # %% [markdown]
 # What turns the gradients of a plain network of 50 layers into noise?

@@ -114,11 +114,14 @@ for name, depth, build in [
 ]:
     network = build(depth, initializer="zeros")  # zeros are quick to draw, and only counted
     trainable = sum(math.prod(weight.shape) for weight in network.trainable_variables)
-    cost = costs.total_costs(costs.layer_costs(network))
-    table[name] = depth, costs.Cost(trainable, cost.multiply_adds)
+    rows = costs.layer_costs(network)
+    table[name] = depth, costs.Cost(trainable, costs.total_costs(rows).multiply_adds)
     del network
     keras.utils.clear_session()  # gives its memory back at once
     show_cost(name, *table[name])
+    without = sum(row.multiply_adds for row in rows if "shortcut" not in row.name)
+    if without != table[name][1].multiply_adds:
+        print(f"{'':41} {without / 1e9:6.2f} billion without the projections")
 
 # %%
 checks.check_prediction("vgg_152", prediction_vgg)
@@ -126,7 +129,7 @@ checks.check_prediction("vgg_152", prediction_vgg)
 # %% [markdown]
 # The paper's abstract says "8× deeper than VGG nets but still having lower complexity". That holds: ResNet-152 needs 11.3 billion multiply-adds, VGG-19 19.6. Two things make it possible. At 56 × 56 pixels the ResNet's 3 × 3 convolutions have 64 filters where VGG's have 256, and it hardly works on larger maps at all. And in the later stages, too, the bottlenecks keep the 3 × 3 convolutions narrow. (VGG-19's three dense layers hold 124 of its 144 million parameters, the one dense layer of ResNet-152 two million. In multiply-adds they hardly count.)
 #
-# The paper prints 1.8, 3.6, 3.8, 7.6 and 11.3 billion for its ResNets. We count 1.81, 3.66, 3.86, 7.57 and 11.28. 3.6 fits 34 layers without projections (plain-34: 3.64). For 50 layers 3.8 fits neither our 3.86 nor the 3.50 without projections. Perhaps the figure was cut off, although 7.6 and 11.3 were not. Its "FLOPs" are multiply-adds, as in lesson 4. The trainable parameters are, to the last one, those that torchvision states for its networks of the same depths (a test of the course compares them).
+# The paper prints 1.8, 3.6, 3.8, 7.6 and 11.3 billion for its ResNets. We count 1.81, 3.66, 3.86, 7.57 and 11.28. 3.6 fits 34 layers without projections (3.64). For 50 layers 3.8 fits neither our 3.86 nor the 3.50 without projections. Perhaps the figure was cut off, although 7.6 and 11.3 were not. Its "FLOPs" are multiply-adds, as in lesson 4. The trainable parameters are, to the last one, those that torchvision states for its networks of the same depths (a test of the course compares them).
 
 # %%
 import matplotlib.pyplot as plt
@@ -156,7 +159,7 @@ for name, error in errors.items():
     print(f"{name:10} {share:4.0%} of the multiply-adds, top-1 error {more:+.1f} points")
 
 # %% [markdown]
-# The errors are those of torchvision's first weights (`IMAGENET1K_V1`; for 50 layers and more it has newer ones with less error, from another recipe): the share of the 50,000 validation images whose right class does not get the largest probability (*top-1*), one crop an image. So they come from one source and one way of testing, though not from equal training. ResNet-34 and deeper have less error than this VGG-19 at much less cost. ResNet-18 has more. But VGG-19 is here as in its paper, without batch normalization. torchvision's VGG-19 with it has 25.78 % error: less than ResNet-34, more than ResNet-50. So not all of the distance belongs to the shortcuts. (Counts of parameters and multiply-adds are those above; torchvision's AlexNet differs a little from the paper's, and its ResNets of 50 layers and more have a stride elsewhere: section 3.)
+# The errors are those of torchvision's first weights (`IMAGENET1K_V1`; for 50 layers and more it has newer ones with less error, from another recipe): the share of the 50,000 validation images whose right class does not get the largest probability (*top-1*), one crop an image. So they come from one source and one way of testing, though not from equal training. ResNet-34 and deeper have less error than this VGG-19 at 19 to 57 % of its multiply-adds. ResNet-18 has more. But VGG-19 is here as in its paper, without batch normalization. torchvision's VGG-19 with it has 25.78 % error: less than ResNet-34, more than ResNet-50. So not all of the distance belongs to the shortcuts. (Counts of parameters and multiply-adds are those above; torchvision's AlexNet differs a little from the paper's, and its ResNets of 50 layers and more have a stride elsewhere: section 3.)
 
 # %% [markdown]
 # ## 2. The 18 and the 34
@@ -209,6 +212,13 @@ def count_layers(blocks, layers_per_block):
 
 checks.check_count_layers(count_layers)
 
+# %% [markdown]
+# <details><summary>Hint: my number is a little too small, or too large</summary>
+#
+# Try it on ResNet-50: 3 + 4 + 6 + 3 blocks of three layers are 48. Which two layers stand outside of the blocks? If you are above 50, you counted projections.
+#
+# </details>
+
 # %%
 import numpy as np
 from resnet_edu import diagrams
@@ -223,7 +233,7 @@ print(diagrams.summarize_network(described))
 # %% [markdown]
 # (The stem's bar stands for the 7 × 7 convolution and the pooling. It has the colour of the 3 × 3 ones, and the height of the map after the pooling.) All five are ResNets v1: BN after each convolution, a ReLU after the addition. Unlike the article's network of lesson 4, the projections have batch normalization, too.
 #
-# Three details differ between published ResNets of one name. One is BN's ε; the others:
+# Three of the details in which published ResNets of one name differ: BN's ε, and these two:
 #
 # - **Where the stride is.** In the authors' released networks the stride of 2 is in the first 1 × 1 convolution of a stage, which then never reads three of four pixels. torchvision puts it into the 3 × 3 ("version 1.5"), with as many parameters:
 
@@ -287,7 +297,7 @@ difference = np.abs(other.predict(images, verbose=0) - expected).max()
 print(f"largest difference with the stride in the 3×3: {difference:.1g}")
 
 # %% [markdown]
-# Equal up to rounding, with 26,560 parameters less. So at inference "ResNet-50" with and without biases is one set of functions. (Keras' ε is 1.001e-5, hence `bn_epsilon`.) With the stride elsewhere, the same weights are another function, and no count of parameters tells. A test of equal outputs does. (Before you use trained weights: each library has its own preprocessing of the pixels, which belongs to the network that was trained.)
+# Equal up to rounding, with 26,560 parameters less. So at inference "ResNet-50" with and without biases is one set of functions. (Keras' ε is 1.001e-5, hence `bn_epsilon`. Here our 1e-5 would give the same outputs up to rounding. Even a larger difference in ε can be taken into the moving variance, as the bias into the moving mean: only their sum counts.) With the stride elsewhere, the same weights are another function, and no count of parameters tells. A test of equal outputs does. (Before you use trained weights: each library has its own preprocessing of the pixels, which belongs to the network that was trained.)
 #
 # ## 5. What 3.57 % and 28 % measure
 #
@@ -366,6 +376,13 @@ def bottleneck_weights(channels, inner, groups=1):
 checks.check_bottleneck_weights(bottleneck_weights)
 
 # %% [markdown]
+# <details><summary>Hint: what do groups change?</summary>
+#
+# Only the 3 × 3 convolution. It still has `inner` filters, but each has 9 weights for each of the `inner / groups` channels that it sees. The two 1 × 1 convolutions see all channels.
+#
+# </details>
+
+# %% [markdown]
 # ResNet-50's first stage has 256 channels with 64 inside; ResNeXt-50 (32×4d) has 128 inside, in 32 groups:
 
 # %% tags=["nbval-check-output"]
@@ -376,7 +393,7 @@ for name, inner, groups in [("ResNet", 64, 1), ("ResNeXt", 128, 32)]:
 # %% [markdown]
 # **DenseNet** (Huang et al. 2017) puts signals side by side instead of adding them: a layer sees all the layers before it in its stage.
 #
-# **U-Net** (Ronneberger et al. 2015) is older than the ResNet and has another kind of shortcut: across the whole network. Its first half makes the maps smaller, its second half larger again, and each map of the first half is put beside the one of its size in the second, so that the place of things is not lost.
+# **U-Net** (Ronneberger et al. 2015) is older than the ResNet and has another kind of shortcut: across the whole network. Its first half makes the maps smaller, its second half larger again, and each map of the first half, cropped to fit, is put beside one in the second, so that the place of things is not lost.
 #
 # **Transformers** (Vaswani et al. 2017) add the output of every attention and every dense part to its input: $x + F(x)$. At first the normalization stood after the addition, like "BN after addition" in lesson 5. Later it moved to the start of the branch, as in v2. Xiong et al. (2020) show that in the first order the gradients near the output are large at the start, so that training needs a warm-up (small rates in the first steps), and that in the second it can do without. The input then reaches the last layers through additions alone.
 #
@@ -386,8 +403,10 @@ for name, inner, groups in [("ResNet", 64, 1), ("ResNeXt", 128, 32)]:
 #
 # - ResNet-152 is eight times as deep as VGG-19 at less than two thirds of its multiply-adds.
 # - Without shortcuts 34 layers are worse than 18 on ImageNet; with them better. At 18 the shortcut makes little difference.
-# - One name, several networks. Another place of the stride, or another ε, is another function; biases before BN only change the count. Equal outputs are the test.
+# - One name, several networks. A bias before BN, or another ε, can be folded into BN's moving statistics: in use the functions stay the same. With the stride in another place the same weights give other outputs. Equal outputs are the test.
 # - 3.57 % is an ensemble's top-5 test error; 28 % is a relative gain in detection.
 # - Sixteen bottlenecks, at least one in each stage, cost the same multiply-adds in whatever stages they stand; the parameters differ.
+#
+# **Next:** [lesson 9](09_degradation_up_close.ipynb), optional: plain-56 again, its learning rates and careful starts.
 #
 # **Sources:** He et al. 2015b, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · Krizhevsky et al. 2012, [ImageNet Classification](https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks) · Simonyan and Zisserman 2014, [VGG](https://arxiv.org/abs/1409.1556) · [Keras Applications](https://keras.io/api/applications/) · [torchvision models](https://pytorch.org/vision/stable/models.html) · Xie et al. 2017, [ResNeXt](https://arxiv.org/abs/1611.05431) · Huang et al. 2017, [DenseNet](https://arxiv.org/abs/1608.06993) · Ronneberger et al. 2015, [U-Net](https://arxiv.org/abs/1505.04597) · Vaswani et al. 2017, [Attention Is All You Need](https://arxiv.org/abs/1706.03762) · Xiong et al. 2020, [On Layer Normalization in the Transformer Architecture](https://arxiv.org/abs/2002.04745) · Wightman et al. 2021, [ResNet Strikes Back](https://arxiv.org/abs/2110.00476).

@@ -109,8 +109,28 @@ for name, rates in by_rate.items():
 #
 # The L2 term of plain-56 goes from 0.2 to 128 and more at the rate 0.05, and to 5 and more at 0.01. How far the weights are thrown can be reckoned from the first gradient alone.
 #
-# Take all numbers of a kernel as one arrow; its length is the root of the sum of their squares. Multiply the kernel by 2, and BN divides the 2 out again: the cross-entropy stays the same. So the gradient has no part in the arrow's own direction. It is at right angles to it, and by Pythagoras' theorem a step at right angles makes the arrow **longer**. A kernel that points the same way and is $k$ times as long has a gradient that is $k$ times smaller. So after a long first step the next gradients count little, and the momentum carries on what the first one asked for.
-#
+# Take all numbers of a kernel as one arrow; its length is the root of the sum of their squares. Multiply the kernel by 2, and BN divides the 2 out again: the cross-entropy stays the same. So the gradient has no part in the arrow's own direction. It is at right angles to it, and by Pythagoras' theorem a step at right angles makes the arrow **longer**. A kernel that points the same way and is $k$ times as long has a gradient that is $k$ times smaller. So after a long first step the next gradients count little, and the momentum carries on what the first one asked for (van Laarhoven 2017 has more on this). Here is one kernel in the middle of a fresh plain-20, made longer:
+
+# %%
+import keras
+from resnet_edu import data, models
+from resnet_edu.gradients import gradient_norms
+
+(images, labels), _ = data.load_digits()
+images = ((images[:64] - images.mean()) / 255).astype("float32")
+network = models.plain_net((8, 8, 1), 20, seed=0, variant="paper")
+layer = network.get_layer("stage2_block2_conv1")
+(kernel,) = layer.get_weights()
+for factor in (1, 2, 10):
+    layer.set_weights([factor * kernel])
+    losses = keras.losses.sparse_categorical_crossentropy(
+        labels[:64], network(images, training=True)
+    )
+    norm = gradient_norms(network, images, labels[:64])[layer.name]
+    loss = float(keras.ops.mean(losses))
+    print(f"kernel × {factor:2}: cross-entropy {loss:.5f}, norm of its gradient {norm:.4f}")
+
+# %% [markdown]
 # ### Exercise 2 · The length after a throw (medium, 15 minutes)
 #
 # Write `thrown_length(length, gradient, rate, momentum)`: how long is a kernel after a first step at right angles to it, if no later gradient counts and the momentum carries the step on for ever? `length` is the kernel's length before, `gradient` that of its gradient.
@@ -414,4 +434,4 @@ checks.check_prediction("dead_stem", prediction_stem)
 # - Plain-56 is behind at every rate that we tried, with a careful start and without, on the digits and on CIFAR-10, and also where none of its gradients was small when we measured.
 # - A start that is too rough can leave dead channels. Gamma and beta tell which.
 #
-# **Sources:** He et al. 2015b, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · the readings of its figure 6: [a-martyn/resnet](https://github.com/a-martyn/resnet).
+# **Sources:** He et al. 2015b, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · the readings of its figure 6: [a-martyn/resnet](https://github.com/a-martyn/resnet) · van Laarhoven 2017, [L2 Regularization versus Batch and Weight Normalization](https://arxiv.org/abs/1706.05350).

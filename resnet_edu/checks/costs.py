@@ -188,6 +188,11 @@ MULTIPLY_ADD_MISTAKES = [
         "With same padding and a stride of 1 the output is as large as the input.",
     ),
     _row(
+        lambda c: c["channels_in"] * c["filters"] * _inside(c["height"], c) * _inside(c["width"], c),
+        "the products with the zeros of the padding were left out.",
+        "By convention they are counted: every output value costs the same.",
+    ),
+    _row(
         lambda c: (c["weights"] + c["bias"] * c["filters"]) * c["pixels"],
         "the biases were counted.",
         "A bias is added without a multiplication.",
@@ -232,6 +237,15 @@ MULTIPLY_ADD_MISTAKES = [
 
 def _valid(side, c):
     return (side - c["kernel"]) // c["stride"] + 1
+
+
+def _inside(side, c):
+    """Count the places of a kernel along one side that lie in the image, over all output places."""
+    kernel, stride = c["kernel"], c["stride"]
+    places = math.ceil(side / stride)
+    before = max((places - 1) * stride + kernel - side, 0) // 2
+    starts = [place * stride - before for place in range(places)]
+    return sum(min(start + kernel, side) - max(start, 0) for start in starts)
 
 
 def check_count_parameters(answer, *, cases=None):

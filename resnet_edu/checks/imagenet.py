@@ -100,8 +100,25 @@ def check_vgg_cost(answer, *, cases=VGGS, seed=None):
     return run(answer, verify, hint="Its argument is a list of (filters, convolutions), one pair a stage.")
 
 
+def _half(side):
+    return side // 2
+
+
+def _all_values(side, channels):
+    return side * side * channels
+
+
 def _vgg_cost(
-    *, kernel=9, halve=True, dense=True, before=True, changes=True, channels=3, halved_first=False, bias=0
+    *,
+    kernel=9,
+    smaller=_half,
+    dense=(VGG_DENSE, VGG_DENSE, VGG_CLASSES),
+    flatten=_all_values,
+    before=True,
+    changes=True,
+    channels=3,
+    halved_first=False,
+    bias=0,
 ):
     """Count the multiply-adds of a VGG, or make a usual mistake."""
 
@@ -109,32 +126,55 @@ def _vgg_cost(
         side, channels_in, total = VGG_SIDE, channels, 0
         for filters, convolutions in stages:
             if halved_first:
-                side //= 2
+                side = smaller(side)
             for _ in range(convolutions):
                 inputs = channels_in if before else 1
                 total += (kernel * inputs + bias) * filters * side**2
                 channels_in = filters if changes else channels_in
             channels_in = filters
-            if halve and not halved_first:
-                side //= 2
-        if dense:
-            sizes = (side * side * channels_in, VGG_DENSE, VGG_DENSE, VGG_CLASSES)
-            total += sum(a * b for a, b in itertools.pairwise(sizes))
-        return total
+            if not halved_first:
+                side = smaller(side)
+        sizes = (flatten(side, channels_in), *dense)
+        return total + sum(a * b for a, b in itertools.pairwise(sizes))
 
     return count
 
 
 VGG_MISTAKES = [
     (
-        _vgg_cost(dense=False),
+        _vgg_cost(dense=()),
         "the dense layers are missing.",
         "Three of them follow: 4096, 4096 and 1000 outputs.",
     ),
     (
-        _vgg_cost(halve=False),
+        _vgg_cost(dense=(VGG_DENSE, VGG_DENSE)),
+        "the last dense layer is missing.",
+        "Three of them follow: 4096, 4096 and 1000 outputs.",
+    ),
+    (
+        _vgg_cost(flatten=lambda side, channels: channels),
+        "the first dense layer got one value a channel.",
+        "VGG has no global pooling: that layer gets every pixel of every channel.",
+    ),
+    (
+        _vgg_cost(flatten=lambda side, channels: 25_088),
+        "the first dense layer got 25,088 values, whatever the stages are.",
+        "It gets side · side · filters of the last stage. 7 · 7 · 512 is VGG-19's.",
+    ),
+    (
+        _vgg_cost(smaller=lambda side: side),
         "the image is never halved.",
         "A pooling at the end of each stage halves both sides.",
+    ),
+    (
+        _vgg_cost(smaller=lambda side: side / 2),
+        "a side was halved to a fraction.",
+        "The fraction is dropped: 7 pixels become 3.",
+    ),
+    (
+        _vgg_cost(smaller=lambda side: -(-side // 2)),
+        "a side was rounded up.",
+        "The fraction is dropped: 7 pixels become 3.",
     ),
     (
         _vgg_cost(halved_first=True),

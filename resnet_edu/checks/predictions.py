@@ -75,7 +75,10 @@ PREDICTIONS = {
             False,
             "No: BN makes up for the halving in the branches, and then stretches what is left, as in lesson 1.",
         ),
-        "c": (True, "That is what happens, against the usual story. The text below says why."),
+        "c": (
+            True,
+            "That is what happens: only the part that comes by the shortcuts vanishes. The text below says why.",
+        ),
         "d": (False, "No: even the part that comes by the shortcuts alone is not exactly 0."),
     },
     "stage_costs": {
@@ -85,7 +88,10 @@ PREDICTIONS = {
     },
     "first_gradient_v2": {
         "a": (False, "No: v1's gradient has not vanished. Compare the first column."),
-        "b": (True, "That is what happens: several times larger. The text below asks why."),
+        "b": (
+            True,
+            "That is what happens: seven to eight times larger. No ReLU after an addition makes it vanish.",
+        ),
         "c": (False, "No: the two differ by much more than the seeds do."),
         "d": (False, "No: both are of moderate size, and v2's is the smaller one."),
     },

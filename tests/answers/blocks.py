@@ -182,6 +182,15 @@ def three_convolutions(x, filters):
     return relu(x + bn(conv(y, filters)))
 
 
+def cut_off_inside(x, filters):
+    y = layers.ReLU(6)(bn(conv(x, filters)))
+    return relu(x + bn(conv(y, filters)))
+
+
+def cut_off_at_the_end(x, filters):
+    return layers.ReLU(6)(x + branch(x, filters))
+
+
 def leaky(x, filters):
     y = layers.LeakyReLU()(bn(conv(x, filters)))
     return relu(x + bn(conv(y, filters)))
@@ -410,6 +419,8 @@ IDENTITY_WRONG = [
     (other_norm, "a weight that the right answer does not have: layer_normalization"),
     (three_convolutions, "too many: 1 × batch normalization of 8 channels, 1 × convolution 3×3"),
     (leaky, "the first layer that gives something else"),
+    (cut_off_inside, "the first layer that gives something else"),
+    (cut_off_at_the_end, "all layers are right, but not what comes after the last"),
     (lambda x, filters: identity_block(x, 16), "adds tensors of the shapes (6, 5, 8) and (6, 5, 16)"),
     (lambda x, filters: x, "the block has other layers"),
     (new_input, "does not depend on x"),

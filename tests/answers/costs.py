@@ -67,6 +67,13 @@ def conv_cost_with_a_mistake(
     return parameters, work.get(mistake, weights) * pixels
 
 
+def taps(side, kernel, stride):
+    """How often a kernel's places along one side meet a pixel of the image."""
+    zeros = max((math.ceil(side / stride) - 1) * stride + kernel - side, 0)
+    padded = np.pad(np.ones(side), (zeros // 2, zeros - zeros // 2))
+    return sum(padded[start : start + kernel].sum() for start in range(0, len(padded) - kernel + 1, stride))
+
+
 def mistaken_cost(mistake):
     return functools.partial(conv_cost_with_a_mistake, mistake=mistake)
 
@@ -158,6 +165,7 @@ WRONG = {
         (cost_with_pixels(lambda h, w, k, s: -(-h // s) * w), "for the height only"),
         (cost_with_pixels(lambda h, w, k, s: -(-h * w // s)), "the stride was used once"),
         (cost_with_pixels(lambda h, w, k, s: ((h - k) // s + 1) * ((w - k) // s + 1)), "without padding"),
+        (cost_with_pixels(lambda h, w, k, s: taps(h, k, s) * taps(w, k, s) / k**2), "zeros of the padding"),
         (mistaken_cost("bias multiplied"), "the biases were counted"),
         (mistaken_cost("flops"), "by itself"),
         (mistaken_cost("work of a filter"), "that is one filter"),

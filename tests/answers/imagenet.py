@@ -47,6 +47,17 @@ def vgg(*, kernel=9, channels=3, factor=1, dense=True, grow=1, early=False):
     return count
 
 
+def vgg_with(*, half=lambda side: int(side / 2), flat=None, pooled=False, outputs=4096 + 1000):
+    def count(stages):
+        here, before, total = 224, 3, 0
+        for filters, convolutions in stages:
+            total += 9 * filters * here**2 * (before + filters * (convolutions - 1))
+            here, before = half(here), filters
+        return total + (flat or before * (1 if pooled else here**2)) * 4096 + 4096 * outputs
+
+    return count
+
+
 def weights(channels, inner, groups=1):
     return channels * inner + groups * 9 * (inner // groups) ** 2 + inner * channels
 
@@ -57,7 +68,7 @@ CORRECT = {
         layers_by_loop,
         lambda blocks, layers_per_block: np.sum(np.multiply(blocks, layers_per_block)) + 2,
     ],
-    checks.check_vgg_cost: [vgg_by_loop, vgg_by_numpy, lambda stages: float(vgg_by_loop(stages))],
+    checks.check_vgg_cost: [vgg_by_loop, vgg_by_numpy, vgg_with(), lambda stages: float(vgg_by_loop(stages))],
     checks.check_fold_bias: [
         lambda bias, moving_mean: moving_mean - bias,
         lambda bias, moving_mean: [m - b for b, m in zip(bias, moving_mean, strict=True)],
@@ -93,6 +104,11 @@ WRONG = {
         (vgg(kernel=3), "counted as 3 pixels"),
         (vgg(channels=1), "the image has one channel"),
         (vgg(factor=2), "counted twice"),
+        (vgg_with(half=lambda side: side / 2), "to a fraction"),
+        (vgg_with(half=lambda side: (side + 1) // 2), "rounded up"),
+        (vgg_with(flat=25_088), "25,088 values"),
+        (vgg_with(pooled=True), "one value a channel"),
+        (vgg_with(outputs=4096), "the last dense layer is missing"),
         (lambda stages: 19.6e9, "and the same at every other call"),
         (lambda stages: (vgg_by_loop(stages), 1), "not a number"),
         (lambda: 0, "TypeError"),
