@@ -84,7 +84,7 @@ checks.check_prediction("degradation", prediction_depth)
 #
 # One run may be luck. We recorded this experiment with five seeds: other weights, other order of images.
 
-# %%
+# %% tags=["nbval-check-output"]
 from resnet_edu import runs
 
 five_seeds = runs.load_run("digits_degradation")
@@ -97,7 +97,7 @@ print(runs.describe_run(five_seeds))
 # %% [markdown]
 # Does plain-56 only need more time, or smaller steps? Five times as many epochs, with two learning rates:
 
-# %%
+# %% tags=["nbval-check-output"]
 patience = runs.load_run("digits_patience")
 print("plain-56, training accuracy")
 for rate in (1e-3, 1e-4):
@@ -221,7 +221,7 @@ checks.check_prediction("gradients_during", prediction_during)
 #
 # The five recorded trainings of plain-56 agree. The ratio of the first convolution's norm to the last one's, and the smallest norm of any convolution, at five moments:
 
-# %%
+# %% tags=["nbval-check-output"]
 for row in runs.select_rows(five_seeds, network="plain", depth=56):
     shown = "   ".join(
         f"epoch {epoch}: {values[0] / values[-1]:4.0f} ({min(values):.2f})"
@@ -323,7 +323,7 @@ print("each: lowest to highest of three seeds;", runs.describe_run(causal))
 #
 # One doubt remains about the first point. The loss has an L2 term, which pulls all weights to zero. Where the gradient of the cross-entropy is tiny, this term may be what kills the network. So we change this one thing: the half of the experiment without BN again, 60 trainings, without the L2 term.
 
-# %%
+# %% tags=["nbval-check-output"]
 no_l2 = runs.load_run("digits_no_l2")
 print("no BN: training accuracy after 8 epochs, lowest to highest of three seeds")
 print("                     with L2 term     without")
@@ -349,7 +349,7 @@ for depth in depths:
 #
 # In the deep networks a vanished level goes with failure, with this term and without it. But is it the cause? Ask what came first. The median norm of the plain networks with He weights, before training and after so many epochs, without the L2 term:
 
-# %%
+# %% tags=["nbval-check-output"]
 print("no BN, no L2 term   before    epoch 1   epoch 2   epoch 8   training accuracy")
 for depth in (32, 44, 56):
     for row in runs.select_rows(no_l2, network="plain", initializer="he_normal", depth=depth):
@@ -359,7 +359,41 @@ for depth in (32, 44, 56):
         print(f"depth {depth}, seed {row['seed']}    {medians}{row['accuracy'][-1]:.2f}")
 
 # %% [markdown]
-# At depth 56 the level is a few millionths before the first step: there the small gradient comes first. (It need not be to blame alone. The level also falls when the forward signal does: lesson 1, section 4.) At depth 32 the level is about a thousandth before training in all three seeds. Two recover and learn, one collapses after the first epoch. And one training at depth 44 has a healthy level of 0.18 after one epoch, and collapses in the second. In these two the level was larger after the first epoch than before training. So a level that is small from the start does not explain their collapse.
+# At depth 56 the level is a few millionths before the first step: there the small gradient comes first. At depth 32 the level is about a thousandth before training in all three seeds. Two recover and learn, one collapses after the first epoch. And one training at depth 44 has a healthy level of 0.18 after one epoch, and collapses in the second. In these two the level was larger after the first epoch than before training. So a level that is small from the start does not explain their collapse.
+#
+# What comes first need not be the cause. So repair it: plain-56 without BN and without the L2 term, from larger weights, which give it a larger level (lesson 1, exercise 4). Their variance is `scale` divided by the number of inputs of the layer; He's rule is 2. (Larger weights also bring the forward signal back. The two go together: lesson 1, section 4.) With three learning rates:
+
+# %% tags=["nbval-check-output"]
+repaired = runs.load_run("digits_level")
+print("plain-56, no BN, no L2 term   training accuracy after 8 epochs, three seeds")
+rates = (1e-3, 3e-4, 1e-4)
+print("scale   level before", " " * 8, *(f"rate {rate:<10}" for rate in rates))
+for scale in (2.0, 2.4, 2.8, 3.2):
+    ends = []
+    for rate in rates:
+        same = runs.select_rows(repaired, scale=scale, learning_rate=rate)
+        accuracies = [row["accuracy"][-1] for row in same]
+        ends.append(f"{describe_spread(accuracies, '.2f'):15}")
+    levels = [trend_and_level(row["norms"]["0"])[1] for row in same]  # the same at every rate
+    print(f"{scale:5}   {describe_spread(levels, '.0e'):20}", *ends)
+trends = [trend_and_level(row["norms"]["0"])[0] for row in repaired["rows"]]
+print("trend per layer before training, of all:", describe_spread(trends, ".3f"))
+print(runs.describe_run(repaired))
+
+# %% tags=["nbval-check-output"]
+print("at the rate 0.001: level   before    epoch 1   epoch 2   epoch 8   accuracy")
+for row in runs.select_rows(repaired, scale=3.2, learning_rate=1e-3):
+    epochs = ("0", "1", "2", "8")
+    levels = "".join(f"{trend_and_level(row['norms'][n])[1]:<10.0e}" for n in epochs)
+    print(f"scale {row['scale']}, seed {row['seed']}          {levels}{row['accuracy'][-1]:.2f}")
+for rate in (1e-3, 1e-4):
+    found = [row["accuracy"][7] for row in runs.select_rows(patience, learning_rate=rate)]
+    print(f"with BN, He weights and L2 term, rate {rate}: {describe_spread(found, '.2f')} after 8 epochs")
+
+# %% [markdown]
+# - **Here the vanished level is a cause.** At the rate 0.0001 only the size of the weights differs from row to row, and the accuracy goes up with the level: from guessing with He's weights to 0.64 and more with the largest. For this network the usual explanation is right.
+# - **Not at every rate.** At 0.001, the rate of the first table, all but one of the repaired networks guess, too. The largest weights give a level of about 1 to 4 before training, and it falls in the first epochs. There the small gradient is a result.
+# - **BN does not help plain-56 here.** With it, plain-56 learns less in eight epochs at either rate than without it at 0.0001 from the largest weights. What BN brings is the growth towards the input: its trend is 1.13, here it is below 1. But BN changes more than the trend, so this does not prove that the growth is to blame.
 #
 # Vanishing gradients do not explain why plain-56 fails **with** BN: its gradients grow towards the input. From depth 32 to 56 the plain networks with BN and He weights have a median trend of 1.10, 1.12 and 1.13 per layer, and a median accuracy of 0.90, 0.35 and 0.14. But both come with depth. Whether this growth is a cause, these data cannot tell.
 #
@@ -419,7 +453,7 @@ checks.check_effect(effect)
 #
 # The effects at each depth, by the course's version of this function:
 
-# %%
+# %% tags=["nbval-check-output"]
 table = [
     {
         "shortcuts": row["network"] == "residual",
@@ -448,9 +482,9 @@ for depth in depths:
 # ## 5. What is known
 #
 # - **The paper** (He et al. 2015b, section 4.1) says it of its own plain networks: with BN the difficulty is "unlikely to be caused by vanishing gradients". BN keeps the variances of the forward signals above zero, and the gradients that come back have healthy norms. It leaves the reason open. It conjectures that deep plain networks may get better only "exponentially" slowly. With three times as many steps the authors still saw the degradation.
-# - **The usual explanation**, in many tutorials, says that the gradients vanish. For networks without BN, or with badly chosen weights, it can be right: there the level can be gone before the first step. For plain-56 with BN and He weights it contradicts the measurement. At the start its gradients grow. With Adam, and with SGD at its best rate, nothing vanishes later on either, and it is behind all the same.
+# - **The usual explanation**, in many tutorials, says that the gradients vanish. For networks without BN, or with badly chosen weights, it can be right: there the level can be gone before the first step, and plain-56 learned when we repaired it (section 4). For plain-56 with BN and He weights it contradicts the measurement. At the start its gradients grow. With Adam, and with SGD at its best rate, nothing vanishes later on either, and it is behind all the same.
 # - **Exploding instead.** Yang et al. (2019) show that BN itself makes the gradients of plain networks grow exponentially towards the input, and see in this why very deep ones cannot be trained. This fits our ratios at the start. (With Adam at 0.001 and with SGD they fall within one epoch. With Adam at 0.0001 they are still above 100 after 40 epochs.)
-# - **Other reasons.** The gradients of deep plain networks with BN come to resemble white noise (lesson 7): they change so quickly with the input that a step for one image may be no guide for the next (*shattered gradients*, Balduzzi et al. 2017). The loss surface of ResNet-56 without shortcuts looks chaotic in slices around the trained weights, with them it looks smooth (Li et al. 2018). And for the other side of the question: BN makes the branch of a residual block small against its shortcut, so that a fresh network acts like a shallow one (De and Smith 2020).
+# - **Other reasons.** The gradients of deep plain networks with BN come to resemble white noise (lesson 7): they change so quickly with the input that a step for one image may be no guide for the next (*shattered gradients*, Balduzzi et al. 2017). The loss surface of ResNet-56 without shortcuts looks chaotic in slices around the trained weights, with them it looks smooth (Li et al. 2018). Shortcuts are not the only way out: Balduzzi et al. train deep plain networks without them from a start at which ReLU layers act as linear ones, and Xiao et al. (2018) plain convolutional networks of 10,000 layers, with neither shortcuts nor BN, from orthogonal kernels. And for the other side of the question: BN makes the branch of a residual block small against its shortcut, so that a fresh network acts like a shallow one (De and Smith 2020).
 #
 # What our experiment shows is limited. The task is small. In the main part the training is 176 steps, and the learning rate is the same for all. Adam also divides each gradient by its usual size. So its steps depend little on the level, as long as the entries of the gradient are well above Adam's epsilon, 1e-7; where the level has vanished they need not be. What it shows for plain-56, with BN and He weights: it is behind also where no gradient vanishes. So vanishing is not what it takes. It does not prove another explanation.
 
@@ -489,7 +523,7 @@ for name, row in on_cifar10.items():
     tested = 100 * (1 - row["test_accuracy"])
     print(f"{name:9} training error {', '.join(errors)} epochs; test error {tested:.2f} %")
 
-# %%
+# %% tags=["nbval-check-output"]
 for text, epoch in moments.items():
     first, *_, last = of_plain_56[epoch]
     smallest = min(of_plain_56[epoch])
@@ -508,9 +542,9 @@ for run in paper_runs:
 #
 # - Degradation: a deeper plain network has a higher **training** error than a shallower one, although a solution as good exists.
 # - Plain-56 with batch normalization and He weights is far behind even where its gradients do not vanish. At the start they grow towards the input. With Adam, and with SGD at its best rate, none has vanished at any moment at which we measured.
-# - Without normalization the level of the gradients can vanish. In deep networks this goes with failure, and it can be its cause or its result: ask what came first. It is another failure than that of plain-56 with batch normalization.
+# - Without normalization the level of the gradients can vanish. In deep networks this goes with failure, and it can be its cause or its result: ask what came first, and repair it alone. It is another failure than that of plain-56 with batch normalization.
 # - Change one thing at a time, repeat with several seeds, compare matched pairs, and compare networks at the best learning rate of each.
 #
 # **Next:** lesson 3 builds the residual block, and asks what a shortcut does. (Lesson 9, optional and best after lesson 6, goes on with plain-56: learning rates, careful starts, and all trainings by the paper's recipe.)
 #
-# **Sources:** He et al. 2015b, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · Balduzzi et al. 2017, [The Shattered Gradients Problem](https://arxiv.org/abs/1702.08591) · Li et al. 2018, [Visualizing the Loss Landscape of Neural Nets](https://arxiv.org/abs/1712.09913) · Yang et al. 2019, [A Mean Field Theory of Batch Normalization](https://arxiv.org/abs/1902.08129) · De and Smith 2020, [Batch Normalization Biases Residual Blocks Towards the Identity Function](https://arxiv.org/abs/2002.10444) · the readings of figure 6: [a-martyn/resnet](https://github.com/a-martyn/resnet).
+# **Sources:** He et al. 2015b, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · Balduzzi et al. 2017, [The Shattered Gradients Problem](https://arxiv.org/abs/1702.08591) · Li et al. 2018, [Visualizing the Loss Landscape of Neural Nets](https://arxiv.org/abs/1712.09913) · Yang et al. 2019, [A Mean Field Theory of Batch Normalization](https://arxiv.org/abs/1902.08129) · Xiao et al. 2018, [How to Train 10,000-Layer Vanilla Convolutional Neural Networks](https://arxiv.org/abs/1806.05393) · De and Smith 2020, [Batch Normalization Biases Residual Blocks Towards the Identity Function](https://arxiv.org/abs/2002.10444) · the readings of figure 6: [a-martyn/resnet](https://github.com/a-martyn/resnet).

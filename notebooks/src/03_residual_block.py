@@ -388,7 +388,7 @@ ways = {"carry: x": 0, "highway: 0.5·x + 0.5·F(x)": 0.5, "residual: x + F(x)":
 mixes = {label: propagation.mix_at(position) for label, position in ways.items()}
 show_chains({label: {"shortcut": a, "branch": b} for label, (a, b) in mixes.items()}, top=1e4)
 
-# %%
+# %% tags=["nbval-check-output"]
 for label, shortcut, weight in [("halved", 0.5, 0.5), ("plain", 0, 1), ("residual", 1, 1)]:
     sizes = propagation.chain_signals(shortcut=shortcut, branch=weight)
     grown = sizes["backward"][0]
@@ -429,7 +429,7 @@ from resnet_edu import widgets
 
 widgets.explore_shortcuts()
 
-# %%
+# %% tags=["nbval-check-output"]
 print("position: gradient at the first block")
 for percent in (0, 25, 40, 45, 50, 55, 60, 75, 100):
     a, b = propagation.mix_at(percent / 100)

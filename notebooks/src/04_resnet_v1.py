@@ -213,7 +213,7 @@ def broken_v1(input_shape, depth, num_classes=10):
     return keras.Model(inputs, outputs)
 
 
-# %%
+# %% tags=["nbval-check-output"]
 broken20 = broken_v1((32, 32, 3), 20)
 for name, network in [("ResNet-20", resnet20), ("broken", broken20)]:
     total = costs.total_costs(costs.layer_costs(network))

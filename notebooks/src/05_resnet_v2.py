@@ -403,7 +403,7 @@ def print_orders(columns):
         print(f"{order:25}", *(f"{text:>15}" for text in ranges))
 
 
-# %%
+# %% tags=["nbval-check-output"]
 def accuracy_after(epoch):
     return lambda row: row["accuracy"][epoch - 1]
 
@@ -421,7 +421,7 @@ print(runs.describe_run(recorded))
 # And the gradient before training? These are the norms of the kernels:
 
 
-# %%
+# %% tags=["nbval-check-output"]
 def ratio(row):
     return row["norms"]["0"][0] / row["norms"]["0"][-1]
 
@@ -496,7 +496,7 @@ for name, row in versions.items():
 # %% [markdown]
 # The same in a table, and below it the two other ten-epoch recordings of v1-56, which began at another rate (lesson 9). The last four columns are the gradient norm at the first convolution, before training and after 1, 2 and 10 epochs.
 
-# %%
+# %% tags=["nbval-check-output"]
 rated = runs.load_run("cifar10_rates")
 others = runs.select_rows(rated, model="resnet_v1")
 print("rate of epochs 1 and 2       training   test   before      1      2     10")

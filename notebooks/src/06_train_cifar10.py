@@ -578,7 +578,7 @@ for epoch in [10, 50, *(n for fall in falls for n in (fall, fall + 1)), len(rate
     print(f"epoch {epoch:3}, rate {rates[epoch - 1]:5.3g}:", end=" ")
     print(f"training accuracy {accuracies[epoch - 1]:.4f}, loss {row['loss'][epoch - 1]:.3f}")
 
-# %%
+# %% tags=["nbval-check-output"]
 stuck = next(n for n in range(1, len(rates)) if np.argmax(accuracies[:n]) < n - 5)
 print("five epochs in a row without a new best training accuracy:", end=" ")
 print(f"for the first time after epoch {stuck}")
@@ -588,7 +588,7 @@ print(f"test accuracy {test:.4f} ± {error:.4f}, the paper's 0.9125")
 print(f"{np.median(row['seconds']):.0f} s an epoch in the median")
 print(runs.describe_run(full))
 
-# %%
+# %% tags=["nbval-check-output"]
 on_gpu = runs.load_run("cifar10_paper")
 again = runs.select_rows(on_gpu, model="resnet_v1", depth=20)
 for same, others in zip(again, (2, 8, 8), strict=True):
@@ -633,7 +633,7 @@ axes[1].legend(loc="center right")
 plt.show()
 print(f"the chosen epoch, {best}: {tested[best - 1]:.4f}; the last: {tested[-1]:.4f}")
 
-# %%
+# %% tags=["nbval-check-output"]
 print("epochs, rate: test accuracy, mean and range; training accuracy at the end")
 for rate in dict.fromkeys(row["learning_rate"]):
     (epochs,) = np.nonzero(rates == rate)
@@ -648,7 +648,7 @@ print(runs.describe_run(chosen))
 # %% [markdown]
 # How much of the best epoch is luck? Draw as many random numbers as there are epochs at the chosen one's rate, with the same mean and spread. How far is the best of them above their mean, on average?
 
-# %%
+# %% tags=["nbval-check-output"]
 level = tested[rates == rates[best - 1]]
 draws = np.random.default_rng(0).normal(level.mean(), level.std(), size=(10_000, len(level)))
 above, by_chance = level.max() - level.mean(), (draws.max(axis=1) - level.mean()).mean()

@@ -101,7 +101,7 @@ checks.check_prediction("lesion", prediction_lesion)
 #
 # Is one network luck? Three seeds of each were trained and taken apart:
 
-# %%
+# %% tags=["nbval-check-output"]
 from resnet_edu import runs
 
 recorded = runs.load_run("digits_trained")
@@ -170,7 +170,7 @@ for count in (1, 2, 4, 6, 8):
 #
 # The same with real images: four networks trained on CIFAR-10 by the paper's recipe (lesson 6; at depth 56 with the warm-up that the paper has for 110 layers), one seed of each. (Tested on 10,000 images whole and on 2,000 taken apart, so half a point means nothing.)
 
-# %%
+# %% tags=["nbval-check-output"]
 taken, full = runs.load_run("cifar10_lesions"), runs.load_run("cifar10_full")
 kinds = {"plain_net": "plain", "resnet_v1": "ResNet v1", "resnet_v2": "ResNet v2"}
 
@@ -199,7 +199,7 @@ print("the others: trained on a GPU, their last epochs at depth 56 on a CPU (les
 #
 # Six networks after ten epochs only, two of them ResNets v2 (lesson 5):
 
-# %%
+# %% tags=["nbval-check-output"]
 print(head)
 for row in runs.load_run("cifar10_short")["rows"]:
     if "without" in row:
@@ -472,7 +472,7 @@ print(runs.describe_run(recorded))
 #
 # And the statistics? With those of training, as Li et al. have them, the numbers are others:
 
-# %%
+# %% tags=["nbval-check-output"]
 for label, row in rows.items():
     for kind in ("moving statistics", "batch statistics"):
         ends = [0, -1]  # of both axes

@@ -57,7 +57,7 @@ def print_ends(name, rates):
         print(f"{name:10} {rate:38} {ends:20} {longest}")
 
 
-# %%
+# %% tags=["nbval-check-output"]
 fixed = ("0.05", "0.01", "0.003", "0.001", "0.0003")
 print(f"{'':10} {'rate':38} {'training accuracy':20} largest L2 term")
 for name in by_rate:
@@ -94,7 +94,7 @@ checks.check_best_rate(best_rate)
 #
 # The best rates, or rate, of each network:
 
-# %%
+# %% tags=["nbval-check-output"]
 for name, rates in by_rate.items():
     ends = {rate: [row["accuracy"][-1] for row in rates[rate]] for rate in fixed}
     medians = {rate: np.median(ends[rate]) for rate in fixed}
@@ -155,7 +155,7 @@ checks.check_thrown_length(thrown_length)
 #
 # By He's rule the squared length of a fresh kernel is about twice the number of its output channels. With the recorded norms of the first gradients this gives the L2 term, and how many times as long four of the kernels get:
 
-# %%
+# %% tags=["nbval-check-output"]
 squares = 2.0 * np.repeat([16, 32, 64], [19, 18, 18])  # plain-56's kernels, before training
 first = {row["seed"]: np.array(row["norms"]["0"]) for row in by_rate["plain-56"]["0.001"]}
 print("plain-56     L2 term, seeds 0, 1, 2                         times as long, reckoned,")
@@ -217,7 +217,7 @@ checks.check_prediction("careful_epoch", prediction_careful)
 # %% [markdown]
 # And what becomes of the gradients meanwhile? The ratio of the first convolution's norm to the last one's, and the smallest norm of any convolution at the nine moments measured:
 
-# %%
+# %% tags=["nbval-check-output"]
 print("plain-56: first / last norm, lowest to highest of three seeds, after epoch")
 print(f"{'rate':37} {'0':12} {'1':15} {'20':15} {'120':15} smallest norm")
 for rate, same in by_rate["plain-56"].items():
@@ -275,7 +275,7 @@ print(runs.describe_run(short))
 #
 # Is it the rate here, too? Smaller rates, and one careful epoch, one seed each:
 
-# %%
+# %% tags=["nbval-check-output"]
 print(f"{'':10} {'rate':33} training  test   largest L2  first / last norm after the start")
 for name, (model, depth) in networks.items():
     for row in [ten_epochs[name][0], *runs.select_rows(slower, model=model, depth=depth)]:
@@ -323,7 +323,7 @@ def errors_after(rows, epoch):
     return describe_spread(errors, ".2f") if errors else "-"
 
 
-# %%
+# %% tags=["nbval-check-output"]
 print("training error, %, lowest to highest, after epoch")
 print(f"{'':26}{10:<17}{72:<17}{126:<17}{164}")
 for name, rows in by_network.items():
@@ -332,7 +332,7 @@ for name, rows in by_network.items():
 for run in recorded:
     print(runs.describe_run(run))
 
-# %%
+# %% tags=["nbval-check-output"]
 from resnet_edu import published
 
 print(f"test error, %{'':44} the paper's")
@@ -343,7 +343,7 @@ for name, rows in by_network.items():
     ours = ", ".join(f"{100 * (1 - row['test_accuracy']):.2f}" for row in late)
     print(f"{name:25} {ours:18} after epoch {len(late[0]['accuracy'])}  {told}")
 
-# %%
+# %% tags=["nbval-check-output"]
 print("first / last norm after epoch 0, 1, 2, 5, 10, 20, 50, 100, the last; smallest norm")
 for name, rows in by_network.items():
     for row in rows:
@@ -396,7 +396,7 @@ checks.check_dead_channels(dead_channels)
 # %% tags=["exercise"]
 prediction_stem = "c"  ### SOLUTION
 
-# %%
+# %% tags=["nbval-check-output"]
 from resnet_edu import trained as trained_networks
 
 of_run = {
