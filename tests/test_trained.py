@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 import record_lesions
+import record_runs
 
-from resnet_edu import lesions, plans, runs, trained
+from resnet_edu import lesions, plans, runs, surfaces, trained
 
 SAMPLE = 2000  # the test images that the lesions were recorded on
 
@@ -20,11 +21,18 @@ WITH_WEIGHTS = [
 
 
 @pytest.fixture(scope="module")
-def photographs(cifar10):
-    """The test images of CIFAR-10 as the paper's networks take them, and their labels."""
+def cifar10_scaled(cifar10):
+    """The first training images of CIFAR-10 as the paper's networks take them, all test images, and the labels."""
     # Not `load_images` of a network: it scales all 60,000 images to floats, 740 MB.
-    (x_train, _), (x, y) = plans.load_images("cifar10", cifar10)
-    return plans.scale_images(x, plans.mean_image(x_train)), y
+    (x_train, y_train), (x, y) = plans.load_images("cifar10", cifar10)
+    mean, first = plans.mean_image(x_train), slice(record_runs.SURFACE_IMAGES)
+    return (plans.scale_images(x_train[first], mean), y_train[first]), (plans.scale_images(x, mean), y)
+
+
+@pytest.fixture(scope="module")
+def photographs(cifar10_scaled):
+    """The test images."""
+    return cifar10_scaled[1]
 
 
 def test_there_are_trained_networks():
@@ -92,6 +100,29 @@ def test_a_recorded_lesion_of_a_gpu_s_network_comes_out_again(photographs):
     (row,) = runs.select_rows(load_measured("cifar10_lesions"), model="plain_net", depth=20)
     network = trained.load_trained(row["source"], model="plain_net", depth=20)
     check_lesion(trained.Trained(network.model, row), x[:SAMPLE], y[:SAMPLE], which=max)
+
+
+def test_the_loss_around_networks_from_a_gpu_is_there_whole():
+    run = load_measured("cifar10_surfaces")
+    assert [(row["source"], row["model"], row["depth"]) for row in run["rows"]] == record_lesions.NETWORKS
+    for row in run["rows"]:
+        network = trained.load_trained(row["source"], model=row["model"], depth=row["depth"])
+        assert row["epochs"] == len(network.row["accuracy"]) and row["seed"] == network.row["seed"]
+        positions = row["surface"]["positions"]
+        assert (positions[0], positions[8], positions[-1]) == (-1, 0, 1) and len(positions) == 17
+        for kind in ("batch statistics", "moving statistics"):
+            losses = np.array(row["surface"][kind])
+            assert losses.shape == (17, 17) and losses.argmin() == losses.size // 2 and losses.min() > 0
+
+
+@once
+def test_a_recorded_surface_comes_out_again(cifar10_scaled):
+    (x, y), _ = cifar10_scaled
+    (row,) = runs.select_rows(load_measured("cifar10_surfaces"), model="plain_net", depth=20)
+    model = trained.load_trained(row["source"], model="plain_net", depth=20).model
+    losses = surfaces.measure_surface(model, x, y, positions=[-0.5, 0, 0.5], batch_statistics=True)
+    recorded = np.array(row["surface"]["batch statistics"])[4:13:4, 4:13:4]
+    np.testing.assert_allclose(losses, recorded, rtol=0.02)
 
 
 def test_fully_trained_networks_differ_in_what_a_block_is_worth():
