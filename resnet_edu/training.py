@@ -18,20 +18,22 @@ def planned_epochs(epochs):
     return 1 if os.environ.get("RESNET_EDU_QUICK") == "1" else epochs
 
 
-def train_epochs(model, x, y, *, epochs, batch_size=64, learning_rate=1e-3, seed=0, should_stop=lambda: False):
+def train_epochs(
+    model, x, y, *, epochs, batch_size=64, learning_rate=1e-3, epsilon=1e-7, seed=0, should_stop=lambda: False
+):
     """Train `model` with Adam on `x` and `y`, and yield its `loss` and `accuracy` (a dict) after each epoch.
 
     Both are means over the batches of the epoch, in training mode; the loss contains the model's L2 terms. `seed`
-    decides the order of the images. Images that do not fill a last batch are left out of that epoch. Once
-    `should_stop()` is true, training ends after the batch in hand, and the unfinished epoch is not yielded.
-    `model` ends in a softmax or in logits, and is Functional or Sequential. Raises ValueError for another one, for
-    labels that do not fit, and where there are fewer images than `batch_size`.
+    decides the order of the images. Images that do not fill a last batch are left out of that epoch. `epsilon` is
+    Adam's: a gradient far below it makes a small step. Once `should_stop()` is true, training ends after the batch
+    in hand, and the unfinished epoch is not yielded. `model` ends in a softmax or in logits, and is Functional or
+    Sequential. Raises ValueError for another one, for labels that do not fit, and for fewer images than a batch.
     """
     if len(x) < batch_size:
         raise ValueError(f"{len(x)} images are fewer than one batch of {batch_size}")
     steps = backend.training_steps(
         lambda: model,
-        lambda: keras.optimizers.Adam(learning_rate),
+        lambda: keras.optimizers.Adam(learning_rate, epsilon=epsilon),
         prepare=lambda images, shifts, flips: images,
         plain=lambda images: images,
         devices=choose_devices(),

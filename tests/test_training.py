@@ -14,12 +14,13 @@ def network(seed=0):
     return models.resnet_v1((8, 8, 1), 8, seed=seed)
 
 
-def test_an_epoch_is_one_of_keras_with_shuffled_images(digits):
+@pytest.mark.parametrize("adam", [{}, {"epsilon": 0.1}])
+def test_an_epoch_is_one_of_keras_with_shuffled_images(adam, digits):
     x, y = digits
     model = network()
-    figures = list(training.train_epochs(model, x, y, epochs=2, batch_size=16, learning_rate=0.01, seed=3))
+    figures = list(training.train_epochs(model, x, y, epochs=2, batch_size=16, learning_rate=0.01, seed=3, **adam))
     other, rng = network(), np.random.default_rng(3)
-    other.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    other.compile(keras.optimizers.Adam(0.01, **adam), "sparse_categorical_crossentropy", metrics=["accuracy"])
     for seen in figures:
         order = rng.permutation(64)
         fitted = other.fit(x[order], y[order], batch_size=16, shuffle=False, verbose=0)

@@ -66,6 +66,25 @@ EXPERIMENTS = {
             epochs=[EPOCHS],
         ),
     ),
+    "digits_epsilon": (
+        "plain-56 of digits_level again, with Adam's epsilon below its vanished gradients, or above its healthy "
+        "ones",
+        [
+            setting
+            for scale, epsilon in [(2.0, 1e-12), (3.2, 0.1)]
+            for setting in _settings(
+                network=["plain"],
+                batch_norm=[False],
+                scale=[scale],
+                epsilon=[epsilon],
+                learning_rate=[1e-3, 3e-4, 1e-4],
+                depth=[56],
+                seed=range(3),
+                l2=[0.0],
+                epochs=[EPOCHS],
+            )
+        ],
+    ),
     "digits_orders": (
         "ResNet v1 with the operations of its blocks in other orders",
         _settings(
@@ -92,7 +111,7 @@ def train(setting):
 
     options = dict(setting)
     network, depth, epochs = (options.pop(key) for key in ("network", "depth", "epochs"))
-    learning_rate = options.pop("learning_rate", 1e-3)
+    optimizer = {key: options.pop(key) for key in ("learning_rate", "epsilon") if key in options}
     if options.get("initializer") == TINY:
         options["initializer"] = keras.initializers.RandomNormal(stddev=0.01)
     if "scale" in options:  # 2 is he_normal
@@ -112,8 +131,8 @@ def train(setting):
         y,
         epochs=epochs,
         measure_at=(0, 1, 2, 4, epochs),
-        learning_rate=learning_rate,
         seed=setting["seed"],
+        **optimizer,
     )
     keras.utils.clear_session()
     return setting | record | {"seconds": time.monotonic() - start}

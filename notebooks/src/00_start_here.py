@@ -16,7 +16,7 @@
 #
 # The usual explanation is that the shortcut cures *vanishing gradients*. He et al. (2015b, section 4.1), who introduced these networks, did not claim this. Theirs have batch normalization, and they found gradients of healthy size in the plain ones, too. In this course you build the networks, measure them yourself, and find out which explanations hold.
 #
-# The course grew out of an article, a tutorial that builds the two ResNets of the Keras example for the CIFAR-10 images: v1, the network of that paper, and v2, its successor of 2016. We follow it, and correct what turns out to be wrong.
+# The course grew out of an article, a tutorial that builds the two ResNets of the Keras example for the CIFAR-10 images: v1, close to the network of that paper, and v2, its successor of 2016. We follow it, and correct what turns out to be wrong.
 
 # %% [markdown]
 # ## How a notebook works

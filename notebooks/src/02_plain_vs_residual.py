@@ -365,39 +365,64 @@ for depth in (32, 44, 56):
 
 # %% tags=["nbval-check-output"]
 repaired = runs.load_run("digits_level")
-print("plain-56, no BN, no L2 term   training accuracy after 8 epochs, three seeds")
 rates = (1e-3, 3e-4, 1e-4)
-print("scale   level before", " " * 8, *(f"rate {rate:<10}" for rate in rates))
-for scale in (2.0, 2.4, 2.8, 3.2):
-    ends = []
+
+
+def accuracies_at_rates(run, scale):
+    """Describe the last accuracies of the three seeds, rate by rate."""
+    shown = ""
     for rate in rates:
-        same = runs.select_rows(repaired, scale=scale, learning_rate=rate)
-        accuracies = [row["accuracy"][-1] for row in same]
-        ends.append(f"{describe_spread(accuracies, '.2f'):15}")
-    levels = [trend_and_level(row["norms"]["0"])[1] for row in same]  # the same at every rate
-    print(f"{scale:5}   {describe_spread(levels, '.0e'):20}", *ends)
+        same = runs.select_rows(run, scale=scale, learning_rate=rate)
+        shown += f"{describe_spread([row['accuracy'][-1] for row in same], '.2f'):16}"
+    return shown
+
+
+print("plain-56, no BN, no L2 term: training accuracy after 8 epochs, three seeds")
+print("scale   level before        ", *(f"rate {rate:<10}" for rate in rates))
+for scale in (2.0, 2.4, 2.8, 3.2):
+    same = runs.select_rows(repaired, scale=scale, learning_rate=rates[0])
+    levels = [trend_and_level(row["norms"]["0"])[1] for row in same]  # equal at all rates
+    print(
+        f"{scale:5}   {describe_spread(levels, '.0e'):20}",
+        accuracies_at_rates(repaired, scale),
+    )
 trends = [trend_and_level(row["norms"]["0"])[0] for row in repaired["rows"]]
 print("trend per layer before training, of all:", describe_spread(trends, ".3f"))
 print(runs.describe_run(repaired))
 
+# %% [markdown]
+# What vanishes here **is** a cause: at the rate 0.0001 only the size of the weights differs from row to row, and the accuracy goes up with it, from guessing with He's weights to 0.64 and more.
+#
+# But is it the signal or the gradient? Adam can separate them. It divides each gradient by its usual size plus a small number, *epsilon*, here 10⁻⁷. With He's weights the gradient's entries are smaller than that (a norm of a few millionths is spread over thousands of them), so the steps are small. With an epsilon of 10⁻¹² they are as long as usual, while the signal stays as it was. And from the largest weights an epsilon of 0.1 makes the steps small, by about as much, while the signal is there:
+
 # %% tags=["nbval-check-output"]
+other_epsilon = runs.load_run("digits_epsilon")
+print("accuracy after 8 epochs     ", *(f"rate {rate:<10}" for rate in rates))
+for label, run, scale in [
+    ("small signal, small steps", repaired, 2.0),
+    ("small signal, usual steps", other_epsilon, 2.0),
+    ("usual signal, small steps", other_epsilon, 3.2),
+    ("usual signal, usual steps", repaired, 3.2),
+]:
+    print(f"{label:28}", accuracies_at_rates(run, scale))
+print(runs.describe_run(other_epsilon))
 print("at the rate 0.001: level   before    epoch 1   epoch 2   epoch 8   accuracy")
-for row in runs.select_rows(repaired, scale=3.2, learning_rate=1e-3):
-    epochs = ("0", "1", "2", "8")
-    levels = "".join(f"{trend_and_level(row['norms'][n])[1]:<10.0e}" for n in epochs)
-    print(
-        f"scale {row['scale']}, seed {row['seed']}          {levels}{row['accuracy'][-1]:.2f}"
-    )
+for row in runs.select_rows(repaired, learning_rate=1e-3):
+    if row["scale"] > 2:
+        moments = ("0", "1", "2", "8")
+        levels = "".join(f"{trend_and_level(row['norms'][n])[1]:<10.0e}" for n in moments)
+        ends = f"{levels}{row['accuracy'][-1]:.2f}"
+        print(f"scale {row['scale']}, seed {row['seed']}          {ends}")
 for rate in (1e-3, 1e-4):
-    found = [row["accuracy"][7] for row in runs.select_rows(patience, learning_rate=rate)]
-    print(
-        f"with BN, He weights and L2 term, rate {rate}: {describe_spread(found, '.2f')} after 8 epochs"
+    found = describe_spread(
+        [row["accuracy"][7] for row in runs.select_rows(patience, learning_rate=rate)], ".2f"
     )
+    print(f"with BN, He weights and the L2 term, rate {rate}: {found} after 8 epochs")
 
 # %% [markdown]
-# - **Here the vanished level is a cause.** At the rate 0.0001 only the size of the weights differs from row to row, and the accuracy goes up with the level: from guessing with He's weights to 0.64 and more with the largest. For this network the usual explanation is right.
-# - **Not at every rate.** At 0.001, the rate of the first table, all but one of the repaired networks guess, too. The largest weights give a level of about 1 to 4 before training, and it falls in the first epochs. There the small gradient is a result.
-# - **BN does not help plain-56 here.** With it, plain-56 learns less in eight epochs at either rate than without it at 0.0001 from the largest weights. What BN brings is the growth towards the input: its trend is 1.13, here it is below 1. But BN changes more than the trend, so this does not prove that the growth is to blame.
+# - **The small gradient is a part of it, and the smaller one.** Mended alone it brings 0.23 at most. The signal mended alone brings up to 0.67, both together up to 0.83.
+# - **At 0.001**, the rate of the experiments above, all but one of the networks with larger weights guess. Their level before training is larger, up to 3. In seven of these eight it is below 10⁻⁵ after eight epochs: there the small gradient is a result. The eighth guesses with a level of 0.04.
+# - **Without BN plain-56 can learn more in eight epochs:** 0.64 to 0.83 from the largest weights at 0.0001, and 0.17 at most with BN and He weights. (Those have the L2 term, and we tried two rates and no other weights for them.) With BN its gradients grow towards the input, by a trend of 1.13; without, the trend is below 1. BN changes more than that, so this does not prove that the growth is to blame.
 #
 # Vanishing gradients do not explain why plain-56 fails **with** BN: its gradients grow towards the input. From depth 32 to 56 the plain networks with BN and He weights have a median trend of 1.10, 1.12 and 1.13 per layer, and a median accuracy of 0.90, 0.35 and 0.14. But both come with depth. Whether this growth is a cause, these data cannot tell.
 #
@@ -486,9 +511,9 @@ for depth in depths:
 # ## 5. What is known
 #
 # - **The paper** (He et al. 2015b, section 4.1) says it of its own plain networks: with BN the difficulty is "unlikely to be caused by vanishing gradients". BN keeps the variances of the forward signals above zero, and the gradients that come back have healthy norms. It leaves the reason open. It conjectures that deep plain networks may get better only "exponentially" slowly. With three times as many steps the authors still saw the degradation.
-# - **The usual explanation**, in many tutorials, says that the gradients vanish. For networks without BN, or with badly chosen weights, it can be right: there the level can be gone before the first step, and plain-56 learned when we repaired it (section 4). For plain-56 with BN and He weights it contradicts the measurement. At the start its gradients grow. With Adam, and with SGD at its best rate, nothing vanishes later on either, and it is behind all the same.
+# - **The usual explanation**, in many tutorials, says that the gradients vanish. For networks without BN, or with badly chosen weights, it can be right: there the level can be gone before the first step, and plain-56 learned when larger weights brought signal and gradient back (section 4). For plain-56 with BN and He weights it contradicts the measurement. At the start its gradients grow. With Adam, and with SGD at its best rate, nothing vanishes later on either, and it is behind all the same.
 # - **Exploding instead.** Yang et al. (2019) show that BN itself makes the gradients of plain networks grow exponentially towards the input, and see in this why very deep ones cannot be trained. This fits our ratios at the start. (With Adam at 0.001 and with SGD they fall within one epoch. With Adam at 0.0001 they are still above 100 after 40 epochs.)
-# - **Other reasons.** The gradients of deep plain networks with BN come to resemble white noise (lesson 7): they change so quickly with the input that a step for one image may be no guide for the next (*shattered gradients*, Balduzzi et al. 2017). The loss surface of ResNet-56 without shortcuts looks chaotic in slices around the trained weights, with them it looks smooth (Li et al. 2018; around our own plain-56 it is smooth, too: lesson 7). Shortcuts are not the only way out: Balduzzi et al. train deep plain networks without them from a start at which ReLU layers act as linear ones, and Xiao et al. (2018) plain convolutional networks of 10,000 layers, with neither shortcuts nor BN, from orthogonal kernels. And for the other side of the question: BN makes the branch of a residual block small against its shortcut, so that a fresh network acts like a shallow one (De and Smith 2020).
+# - **Other reasons.** The gradients of deep plain networks with BN come to resemble white noise (lesson 7): they change so quickly with the input that a step for one image may be no guide for the next (*shattered gradients*, Balduzzi et al. 2017). The loss surface of ResNet-56 without shortcuts looks chaotic in slices around the trained weights, with them it looks smooth (Li et al. 2018; in one slice around our own plain-56 there is a single dip: lesson 7). Shortcuts are not the only way out: Balduzzi et al. train deep plain networks without them from a start at which ReLU layers act as linear ones, and Xiao et al. (2018) plain convolutional networks of 10,000 layers with tanh, with neither shortcuts nor BN, from orthogonal kernels. And for the other side of the question: BN makes the branch of a residual block small against its shortcut, so that a fresh network acts like a shallow one (De and Smith 2020).
 #
 # What our experiment shows is limited. The task is small. In the main part the training is 176 steps, and the learning rate is the same for all. Adam also divides each gradient by its usual size. So its steps depend little on the level, as long as the entries of the gradient are well above Adam's epsilon, 1e-7; where the level has vanished they need not be. What it shows for plain-56, with BN and He weights: it is behind also where no gradient vanishes. So vanishing is not what it takes. It does not prove another explanation.
 
@@ -546,7 +571,7 @@ for run in paper_runs:
 #
 # - Degradation: a deeper plain network has a higher **training** error than a shallower one, although a solution as good exists.
 # - Plain-56 with batch normalization and He weights is far behind even where its gradients do not vanish. At the start they grow towards the input. With Adam, and with SGD at its best rate, none has vanished at any moment at which we measured.
-# - Without normalization the level of the gradients can vanish. In deep networks this goes with failure, and it can be its cause or its result: ask what came first, and repair it alone. It is another failure than that of plain-56 with batch normalization.
+# - Without normalization the level of the gradients can vanish. In deep networks this goes with failure, and it can be its cause or its result: ask what came first, and what a repair changes. It is another failure than that of plain-56 with batch normalization.
 # - Change one thing at a time, repeat with several seeds, compare matched pairs, and compare networks at the best learning rate of each.
 #
 # **Next:** lesson 3 builds the residual block, and asks what a shortcut does. (Lesson 9, optional and best after lesson 6, goes on with plain-56: learning rates, careful starts, and all trainings by the paper's recipe.)

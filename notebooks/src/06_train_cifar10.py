@@ -680,7 +680,7 @@ Markdown(published.write_table(published.list_results()))
 # - **Ours, ten epochs:** the recipe `quick`, made longer; of the plain networks two seeds, of the others one. No match for 164 or 200.
 # - Our v2 networks have the paper's widths. The article's v2-56 is 2.8 times as large, so that row compares different networks.
 #
-# We do not know whether the article's column holds best epochs or last ones. The script's table says "200-epoch accuracy", which sounds like the last. Its author once called 93.15 "the best accuracy" ([Keras issue 10632](https://github.com/keras-team/keras/issues/10632)). In that issue a user reports 92 to 93 % for the same network, and others needed another batch size or another version of Keras to get near. So that figure, too, is one training of several that could be had.
+# We do not know whether the article's column holds best epochs or last ones. The script's table says "200-epoch accuracy", which sounds like the last. Its author once called 93.15 "the best accuracy" ([Keras issue 10632](https://github.com/keras-team/keras/issues/10632)). In that issue a user first gets 92 % and some tenths, and 93 % and some tenths after an update of Keras; another gets the latter with a batch size of 128. No spread is given.
 #
 # The paper's figure for depth 110, 93.39, is the mean of five trainings; the 93.57 that lesson 2 shows as an error of 6.43 % is the best of them.
 #

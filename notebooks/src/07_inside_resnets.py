@@ -298,7 +298,7 @@ for depth in (1, 2, 5, 10, 20, 50):
 # %% [markdown]
 # (Without BN, 50 blocks give half of $2^{50}$: rare seeds would be very large, and 20 are too few to meet one.) So in this chain, with BN, the branch of block $l$ adds 1 to a signal of variance $l$: a share of $1/(l+1)$ of the signal that leaves the block. (At the end of the chain all branches have equal parts.) Each deep block starts close to the identity (De and Smith 2020). If early blocks kept the larger share, they should be missed most. That is so of stage 1, on the digits and in the two fully trained ResNets on CIFAR-10, and mostly not after ten epochs. Within stage 1, and between stages 2 and 3, the order often does not fit. (We did not measure the share in our v1 networks, which have a ReLU after each addition, and training can change it.)
 #
-# And after training? He et al. (2015b) supposed that what a block has to learn is close to nothing (lesson 3). In their section 4.2 they look for it: how large is the response of each layer in a trained network, behind BN and before the addition? Its size there is BN's learned scale, so the weights are enough. These are the four networks that were trained on CIFAR-10 at full length, one of each; the size is the root of the mean square over the channels. A fresh network has 1 everywhere.
+# And after training? He et al. (2015b) supposed that what a block has to learn is closer to nothing than what a plain stack has to (lesson 3). In their section 4.2 they look for it: how large is the response of each layer in a trained network, behind BN and before the ReLU or the addition? They take its standard deviation. In each channel that is the size of BN's learned scale, so the weights are enough. These are the four networks that were trained on CIFAR-10 at full length, one of each, with the root of the mean square over the channels. A fresh network has 1 everywhere.
 
 # %%
 sources = {
@@ -313,17 +313,17 @@ for label, (run, model, depth) in sources.items():
     scales = [layer.gamma.numpy() for layer in network.layers if layer.name[-3:-1] == "bn"]
     sizes = [np.sqrt(np.mean(scale**2)) for scale in scales]
     axes[int(depth == 56)].plot(range(2, depth), sizes, marker="o", markersize=3, label=label)
-    print(f"{label:9} {len(sizes)} layers in blocks: size of the response", end=" ")
+    print(f"{label:9} {len(sizes)} layers in blocks: spread of the response", end=" ")
     print(f"{np.mean(sizes):.2f} on average, {min(sizes):.2f} to {max(sizes):.2f}")
 for ax in axes:
     ax.axhline(1, color="0.5", linestyle="--", linewidth=1)
-    ax.set(xlabel="layer", ylabel="size of the response")
+    ax.set(xlabel="layer", ylabel="spread of the response")
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend()
 plt.show()
 
 # %% [markdown]
-# The order is that of the paper's figure 7: on average, at each depth the ResNet's responses are smaller than the plain network's, and the deeper network's are smaller than the shallower one's. But small they are not: ResNet-56 has about what a fresh network has. (Against the signal on the shortcut, which we did not measure here, they may be.) So the order fits the conjecture, and "close to nothing" is not what these numbers show.
+# The order is that of the paper's figure 7: on average, at each depth the ResNet's responses are smaller than the plain network's, and the deeper network's are smaller than the shallower one's. That fits the conjecture. But small in themselves they are not: ResNet-56 has about what a fresh network has. (Against the signal on the shortcut, which we did not measure here, they may be.)
 #
 # ### Exercise 3 · A factor instead of normalization (medium, 15 minutes)
 #
@@ -499,19 +499,28 @@ def count_dips(losses):
     return (around.min(axis=(2, 3)) == np.array(losses)[1:-1, 1:-1]).sum()
 
 
+def share_bent_down(losses):
+    """Return how often the loss curves downwards from point to point, within 0.5 of the middle."""
+    near = np.array(losses)[4:13, 4:13]
+    bends = [np.diff(near, 2, axis=axis).ravel() for axis in (0, 1)]
+    return np.mean(np.concatenate(bends) < 0)
+
+
 distances = (0, 0.25, 0.5, 1)
-print("dips; loss at a distance of             ", *(f"{d:7}" for d in distances))
+head = " ".join(f"{distance:7}" for distance in distances)
+print(f"dips; loss at a distance of              {head}   bent down")
 for kind in ("batch statistics", "moving statistics"):
     for label, surface in rows.items():
         grid = surface[kind], surface["positions"]
         losses = [np.median(surfaces.at_distance(*grid, d)) for d in distances]
         print(f"{label:13} {kind:17} {count_dips(surface[kind]):5}   ", end=" ")
-        print(*(f"{loss:7.3g}" for loss in losses))
+        shown = " ".join(f"{loss:7.3g}" for loss in losses)
+        print(f"{shown}   {share_bent_down(surface[kind]):.0%}")
 
 # %% [markdown]
-# All three sit in one bowl, without a second dip, as far as steps of 0.125 show. ResNet-56's is lower and wider: at 0.5 its loss is 0.33, plain-56's 0.80. But the bowl of plain-20, which trains well, is no wider than plain-56's. So the width does not tell the network that is hard to train from the one that is not.
+# With batch statistics, as drawn, all three sit in one bowl, and at steps of 0.125 there is no second dip. ResNet-56's is lower and wider: at 0.5 its loss is 0.33, plain-56's 0.80. But the bowl of plain-20, which trains well, is no wider than plain-56's. So the width does not tell the network that is hard to train from the one that is not.
 #
-# Li et al. show a strongly non-convex surface for a plain network of 56 layers with about the same test error (13.3 %, ours 14.2 %). We do not find that. Theirs was trained by another recipe, with five times the weight decay, and drawn on a finer grid; we have one network and one pair of directions. With the statistics of training, as they have them, ours has one dip, too. The numbers are others then: away from the middle those statistics no longer fit, and the loss is larger. At 1 even the order of the two deep networks is another one.
+# Li et al. show a strongly non-convex surface for a plain network of 56 layers with about the same test error (13.3 %, ours 14.2 %). We find one dip, also with the statistics of training, as they have them. That does not make it convex: with those statistics plain-56's loss curves downwards at more places than ResNet-56's. (The last column above is the share of places, on lines along the two axes within 0.5, where it does.) Theirs was trained by another recipe, with five times the weight decay, and drawn on a finer grid; we have one network and one pair of directions. And the numbers are others then: away from the middle those statistics no longer fit, and the loss is larger. At 1 even the order of the two deep networks is another one.
 #
 # On the digits, whose networks this lesson took apart, plain-56 was trained badly: at the rate 0.05, which throws it far away in its first steps (lesson 9), and its training accuracy is 0.34 to 0.41. The loss at the same distances, recorded:
 
@@ -532,7 +541,7 @@ for kind, model in [("plain", "plain_net"), ("ResNet", "resnet_v1")]:
 # - Most paths go through about half of the branches. In our ResNet-56 the sum of gradient norms comes along shorter ones, of about a fifth of them in the mean.
 # - In our chain of dense blocks with batch normalization, branch $l$ starts with a share of about $1/(l+1)$. Without it, a factor keeps the growth in check, with equal shares.
 # - With batch normalization the gradients of 50 plain layers are noise. Without it more of the agreement is left, in one seed much, in another little. Shortcuts keep it if the branches are small; with branches × 1 only close neighbours still agree.
-# - A loss surface is a picture of where training ended, and depends on how normalization is treated. Around our fully trained plain-56 it is a smooth bowl, higher and narrower than ResNet-56's.
+# - A loss surface is a picture of where training ended, and depends on how normalization is treated. In our one slice around the fully trained plain-56 there is one dip. With batch statistics its bowl is higher and narrower than ResNet-56's.
 #
 # **Next:** lesson 8 takes the blocks to ImageNet.
 #

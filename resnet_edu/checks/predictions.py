@@ -90,7 +90,8 @@ PREDICTIONS = {
         "a": (False, "No: v1's gradient has not vanished. Compare the first column."),
         "b": (
             True,
-            "That is what happens: seven to eight times larger. No ReLU after an addition makes it vanish.",
+            "That is what happens in the article's networks: about seven times larger. V1's ReLUs do not make it "
+            "vanish.",
         ),
         "c": (False, "No: the two differ by much more than the seeds do."),
         "d": (False, "No: both are of moderate size, and v2's is the smaller one."),

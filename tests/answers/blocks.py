@@ -182,18 +182,14 @@ def three_convolutions(x, filters):
     return relu(x + bn(conv(y, filters)))
 
 
-def cut_off_inside(x, filters):
-    y = layers.ReLU(6)(bn(conv(x, filters)))
-    return relu(x + bn(conv(y, filters)))
+def activated(function, *, at_the_end=False):
+    """The right block, but for another activation in the branch or at the end."""
 
+    def block(x, filters):
+        inside, outside = (relu, function) if at_the_end else (function, relu)
+        return outside(x + bn(conv(inside(bn(conv(x, filters))), filters)))
 
-def cut_off_at_the_end(x, filters):
-    return layers.ReLU(6)(x + branch(x, filters))
-
-
-def leaky(x, filters):
-    y = layers.LeakyReLU()(bn(conv(x, filters)))
-    return relu(x + bn(conv(y, filters)))
+    return block
 
 
 def with_another(layer):
@@ -385,6 +381,7 @@ def never_projects(x, filters, out_filters, stride=1, preactivate=True):
     return x + conv(bn_relu(y), out_filters, 1)
 
 
+NOT_RELU = [ops.relu6, ops.gelu, ops.silu, ops.elu, ops.leaky_relu]
 IDENTITY_WRONG = [
     (mistaken("relu first"), "only add and never take away"),
     (mistaken("two relus"), "the branch ends with a ReLU"),
@@ -418,9 +415,10 @@ IDENTITY_WRONG = [
     (with_another(layers.GaussianNoise(1.0)), "in training it computes something else"),
     (other_norm, "a weight that the right answer does not have: layer_normalization"),
     (three_convolutions, "too many: 1 × batch normalization of 8 channels, 1 × convolution 3×3"),
-    (leaky, "the first layer that gives something else"),
-    (cut_off_inside, "the first layer that gives something else"),
-    (cut_off_at_the_end, "all layers are right, but not what comes after the last"),
+    *((activated(f), "the first layer that gives something else") for f in NOT_RELU),
+    # So nearly a ReLU that only the whole block's output may tell.
+    (activated(lambda x: ops.leaky_relu(x, 0.01)), "for an input (6, 5, 8) with filters=8"),
+    *((activated(f, at_the_end=True), "all layers are right, but not what comes after") for f in NOT_RELU),
     (lambda x, filters: identity_block(x, 16), "adds tensors of the shapes (6, 5, 8) and (6, 5, 16)"),
     (lambda x, filters: x, "the block has other layers"),
     (new_input, "does not depend on x"),
