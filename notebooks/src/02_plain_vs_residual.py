@@ -345,7 +345,7 @@ for depth in depths:
             print()
 
 # %% [markdown]
-# At depths 44 and 56 the networks that guess go on guessing. At depth 32 two seeds of the plain network make a start instead of one. With tiny weights and shortcuts, all three seeds make a start at depth 8, and two of three at depth 20, although their level before training is about a millionth or less. So there the L2 term was needed to stop them.
+# At depths 44 and 56 the networks that guess go on guessing. In shallower ones the L2 term had a part: without it two seeds of the plain network of 32 layers make a start instead of one, and with tiny weights and shortcuts all three at depth 8 and two at depth 20.
 #
 # In the deep networks a vanished level goes with failure, with this term and without it. But is it the cause? Ask what came first. The median norm of the plain networks with He weights, before training and after so many epochs, without the L2 term:
 
@@ -359,7 +359,7 @@ for depth in (32, 44, 56):
         print(f"depth {depth}, seed {row['seed']}    {medians}{row['accuracy'][-1]:.2f}")
 
 # %% [markdown]
-# At depth 56 the level is a few millionths before the first step: there the small gradient comes first. At depth 32 the level is about a thousandth before training in all three seeds. Two recover and learn, one collapses after the first epoch. And one training at depth 44 has a healthy level of 0.18 after one epoch, and collapses in the second. In these two the level was larger after the first epoch than before training. So a level that is small from the start does not explain their collapse.
+# At depth 56 the level is a few millionths before the first step: there the small gradient comes first. But one training at depth 32 and one at depth 44 collapse after a first epoch in which their level had risen. A level that is small from the start does not explain these two.
 #
 # What comes first need not be the cause. So repair it: plain-56 without BN and without the L2 term, from larger weights, which give it a larger level (lesson 1, exercise 4). Their variance is `scale` divided by the number of inputs of the layer; He's rule is 2. (Larger weights also bring the forward signal back. The two go together: lesson 1, section 4.) With three learning rates:
 
@@ -502,7 +502,7 @@ for depth in depths:
     print()
 
 # %% [markdown]
-# These are means over settings that differ much, so read them beside the figure. At depth 8 all settings are at 0.99 or more, or at 0.10, and shortcuts have nothing to change. Their effect grows with depth, and at 56 it is the largest. In the residual networks, and in shallow plain ones, BN and good weights matter most where the other is missing: either of them is enough for most of the accuracy, and without both the network guesses. In the plain networks of depth 44 and 56 He weights alone, without BN, are not enough. In the plain network with BN at depth 56, He weights are even worse than tiny ones.
+# These are means over settings that differ much, so read them beside the figure. At depth 8 all settings are at 0.99 or more, or at 0.10, and shortcuts have nothing to change. Their effect grows with depth, and at 56 it is the largest. In the residual networks, and in shallow plain ones, BN and good weights matter most where the other is missing: either of them is enough for most of the accuracy, and without both the network guesses.
 #
 # ### One rate for all?
 #
@@ -515,7 +515,7 @@ for depth in depths:
 # - **Exploding instead.** Yang et al. (2019) show that BN itself makes the gradients of plain networks grow exponentially towards the input, and see in this why very deep ones cannot be trained. This fits our ratios at the start. (With Adam at 0.001 and with SGD they fall within one epoch. With Adam at 0.0001 they are still above 100 after 40 epochs.)
 # - **Other reasons.** The gradients of deep plain networks with BN come to resemble white noise (lesson 7): they change so quickly with the input that a step for one image may be no guide for the next (*shattered gradients*, Balduzzi et al. 2017). The loss surface of ResNet-56 without shortcuts looks chaotic in slices around the trained weights, with them it looks smooth (Li et al. 2018; in one slice around our own plain-56 there is a single dip: lesson 7). Shortcuts are not the only way out: Balduzzi et al. train deep plain networks without them from a start at which ReLU layers act as linear ones, and Xiao et al. (2018) plain convolutional networks of 10,000 layers with tanh, with neither shortcuts nor BN, from orthogonal kernels. And for the other side of the question: BN makes the branch of a residual block small against its shortcut, so that a fresh network acts like a shallow one (De and Smith 2020).
 #
-# What our experiment shows is limited. The task is small. In the main part the training is 176 steps, and the learning rate is the same for all. Adam also divides each gradient by its usual size. So its steps depend little on the level, as long as the entries of the gradient are well above Adam's epsilon, 1e-7; where the level has vanished they need not be. What it shows for plain-56, with BN and He weights: it is behind also where no gradient vanishes. So vanishing is not what it takes. It does not prove another explanation.
+# What our experiment shows is limited. The task is small. In the main part the training is 176 steps, and the learning rate is the same for all. Adam's steps depend little on the level of the gradients, except where it is below epsilon (section 4). What it shows for plain-56, with BN and He weights: it is behind also where no gradient vanishes. So vanishing is not what it takes. It does not prove another explanation.
 
 # %% [markdown]
 # ## 6. And on CIFAR-10
@@ -527,7 +527,7 @@ for depth in depths:
 # | plain | 9.5 | 10 | 12 | 13.5 | > 60 |
 # | residual | 8.75 | 7.51 | 7.17 | 6.97 | 6.43 |
 #
-# (The 6.43 is the best of five runs; their mean is 6.61.) In the plain networks the error rises with depth, in the residual ones it falls. The training errors have the same order (figure 6). A ResNet of 1202 layers has 7.93 %, more than that of 110, though its training error is below 0.1 %: overfitting, the authors suppose, not degradation. On ImageNet, validation images, plain-34 has 28.54 % top-1 error (the share of images whose right class does not get the largest probability) and plain-18 has 27.94 %; ResNet-34 has 25.03 % and ResNet-18 27.88 %. For the plain networks the direction is the same as on our digits. The residual ones fit all digits at every depth, so there they cannot show a gain.
+# (The 6.43 is the best of five runs; their mean is 6.61.) In the plain networks the error rises with depth, in the residual ones it falls. The training errors have the same order (figure 6). A ResNet of 1202 layers has 7.93 %, more than that of 110, though its training error is below 0.1 %: overfitting, the authors suppose, not degradation. On ImageNet, validation images, plain-34 has 28.54 % top-1 error (the share of images whose right class does not get the largest probability) and plain-18 has 27.94 %; ResNet-34 has 25.03 % and ResNet-18 27.88 %.
 #
 # We trained the four networks by the paper's recipe (`paper` in lesson 6: SGD at the rate 0.1, 164 epochs), on a GPU. Each is shown with seed 0. The two deep ones began carefully, with 0.01 until a fifth of the training images were right, and 0.1 from then on, as the paper has it for 110 layers. Lesson 9, section 5, has all trainings: other seeds, both deep networks with 0.1 from the start, and what went wrong in ours. Training errors are means over an epoch, on shifted and mirrored images. The rate falls to a tenth after 82 and after 123 epochs.
 
