@@ -518,9 +518,9 @@ for kind in ("batch statistics", "moving statistics"):
         print(f"{shown}   {share_bent_down(surface[kind]):.0%}")
 
 # %% [markdown]
-# With batch statistics, as drawn, all three sit in one bowl, and at steps of 0.125 there is no second dip. ResNet-56's is lower and wider: at 0.5 its loss is 0.33, plain-56's 0.80. But the bowl of plain-20, which trains well, is no wider than plain-56's. So the width does not tell the network that is hard to train from the one that is not.
+# With batch statistics, as drawn, each of the three sits in a single bowl, and at steps of 0.125 there is no second dip. ResNet-56's is lower and wider: at 0.5 its loss is 0.33, plain-56's 0.80. But the bowl of plain-20, which trains well, is no wider than plain-56's. So the width does not tell the network that is hard to train from the one that is not.
 #
-# Li et al. show a strongly non-convex surface for a plain network of 56 layers with about the same test error (13.3 %, ours 14.2 %). We find one dip, also with the statistics of training, as they have them. That does not make it convex: with those statistics plain-56's loss curves downwards at more places than ResNet-56's. (The last column above is the share of places, on lines along the two axes within 0.5, where it does.) Theirs was trained by another recipe, with five times the weight decay, and drawn on a finer grid; we have one network and one pair of directions. And the numbers are others then: away from the middle those statistics no longer fit, and the loss is larger. At 1 even the order of the two deep networks is another one.
+# Li et al. show a strongly non-convex surface for a plain network of 56 layers with about the same test error (13.3 %, ours 14.2 %). We find one dip inside the slice, also with the statistics of training, as they have them. That does not make it convex: with those statistics plain-56's loss curves downwards at more places than ResNet-56's. (The last column above is the share of places, on lines along the two axes within 0.5, where it does.) Theirs was trained by another recipe, with five times the weight decay, and drawn on a finer grid; we have one network and one pair of directions. And the numbers are others then: away from the middle those statistics no longer fit, and the loss is larger. At 1 even the order of the two deep networks is another one.
 #
 # On the digits, whose networks this lesson took apart, plain-56 was trained badly: at the rate 0.05, which throws it far away in its first steps (lesson 9), and its training accuracy is 0.34 to 0.41. The loss at the same distances, recorded:
 
@@ -541,7 +541,7 @@ for kind, model in [("plain", "plain_net"), ("ResNet", "resnet_v1")]:
 # - Most paths go through about half of the branches. In our ResNet-56 the sum of gradient norms comes along shorter ones, of about a fifth of them in the mean.
 # - In our chain of dense blocks with batch normalization, branch $l$ starts with a share of about $1/(l+1)$. Without it, a factor keeps the growth in check, with equal shares.
 # - With batch normalization the gradients of 50 plain layers are noise. Without it more of the agreement is left, in one seed much, in another little. Shortcuts keep it if the branches are small; with branches × 1 only close neighbours still agree.
-# - A loss surface is a picture of where training ended, and depends on how normalization is treated. In our one slice around the fully trained plain-56 there is one dip. With batch statistics its bowl is higher and narrower than ResNet-56's.
+# - A loss surface is a picture of where training ended, and depends on how normalization is treated. Inside our one slice around the fully trained plain-56 there is one dip. With batch statistics its bowl is higher and narrower than ResNet-56's.
 #
 # **Next:** lesson 8 takes the blocks to ImageNet.
 #
