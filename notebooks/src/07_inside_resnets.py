@@ -529,8 +529,8 @@ for kind, model in [("plain", "plain_net"), ("ResNet", "resnet_v1")]:
     for row in runs.select_rows(recorded, model=model, depth=56):
         grid = row["surface"]["batch statistics"], row["surface"]["positions"]
         losses = [np.median(surfaces.at_distance(*grid, d)) for d in distances]
-        shown = "  ".join(f"{loss:8.3g}" for loss in losses)
-        print(f"digits, {kind + '-56':9}, seed {row['seed']}: {shown}")
+        shown = " ".join(f"{loss:9.3g}" for loss in losses)
+        print(f"digits, {kind + '-56':9} seed {row['seed']}: {shown}")
 
 # %% [markdown]
 # There plain-56 sits in a shallow dent: with seed 0 the loss has risen from 1.61 to 2.05 at 0.25, and at 0.5 it is above $\ln 10 \approx 2.3$, that of guessing. All of these are pictures of **where training ended**, along two directions out of hundreds of thousands. They do not show why training went there.
