@@ -17,6 +17,20 @@ def _settings(**factors):
     return [dict(zip(factors, values, strict=True)) for values in itertools.product(*factors.values())]
 
 
+def _without_norm(**factors):
+    """Plain-56 without batch normalization and L2 term, at three learning rates."""
+    return _settings(
+        network=["plain"],
+        batch_norm=[False],
+        **factors,
+        learning_rate=[1e-3, 3e-4, 1e-4],
+        depth=[56],
+        seed=range(3),
+        l2=[0.0],
+        epochs=[EPOCHS],
+    )
+
+
 EXPERIMENTS = {
     "digits_degradation": (
         "the live experiment of lesson 2, with five seeds",
@@ -55,35 +69,12 @@ EXPERIMENTS = {
     ),
     "digits_level": (
         "plain-56 without batch normalization and L2 term, from weights of four sizes, at three learning rates",
-        _settings(
-            network=["plain"],
-            batch_norm=[False],
-            scale=[2.0, 2.4, 2.8, 3.2],
-            learning_rate=[1e-3, 3e-4, 1e-4],
-            depth=[56],
-            seed=range(3),
-            l2=[0.0],
-            epochs=[EPOCHS],
-        ),
+        _without_norm(scale=[2.0, 2.4, 2.8, 3.2]),
     ),
     "digits_epsilon": (
         "plain-56 of digits_level again, with Adam's epsilon below its vanished gradients, or above its healthy "
         "ones",
-        [
-            setting
-            for scale, epsilon in [(2.0, 1e-12), (3.2, 0.1)]
-            for setting in _settings(
-                network=["plain"],
-                batch_norm=[False],
-                scale=[scale],
-                epsilon=[epsilon],
-                learning_rate=[1e-3, 3e-4, 1e-4],
-                depth=[56],
-                seed=range(3),
-                l2=[0.0],
-                epochs=[EPOCHS],
-            )
-        ],
+        _without_norm(scale=[2.0], epsilon=[1e-12]) + _without_norm(scale=[3.2], epsilon=[0.1]),
     ),
     "digits_orders": (
         "ResNet v1 with the operations of its blocks in other orders",

@@ -6,16 +6,12 @@ half an hour for one of depth 56 on two CPU cores. `cifar10_surfaces` has the lo
 """
 
 import argparse
+import functools
 import sys
 
 from record_runs import measure_lesions, measure_surfaces
 
 from resnet_edu import data, plans, runs, trained
-
-
-def _measure_surfaces(network, splits):
-    return {"surface": measure_surfaces(network, splits, points=17)}
-
 
 COMMAND = "python tools/record_lesions.py"
 EXPERIMENTS = {
@@ -25,7 +21,7 @@ EXPERIMENTS = {
     ),
     "cifar10_surfaces": (
         "the loss around networks that a GPU trained by the paper's recipe, on 360 of the training images",
-        _measure_surfaces,
+        functools.partial(measure_surfaces, points=17),
     ),
 }
 NETWORKS = [

@@ -309,7 +309,7 @@ def train(path, until, task):
     if experiment.lesions(plan):
         row |= measure_lesions(network, splits)
     if experiment.surface(plan):
-        row |= {"surface": measure_surfaces(network, splits)}
+        row |= measure_surfaces(network, splits)
     if experiment.keeps(plan):
         # Not the title: recipes of one name can have other rates.
         path = runs.folder() / f"{name}-{plan.model}-{plan.depth}-seed{plan.seed}.weights.h5"
@@ -331,16 +331,17 @@ def measure_lesions(network, splits):
 
 
 def measure_surfaces(network, splits, *, points=25):
-    """Return the loss around the weights on training images, with either kind of statistics, and the positions.
+    """Return `surface`: the loss around the weights on training images, with either kind of statistics.
 
-    `points` is the odd number of positions on an axis, from -1 to 1.
+    `points` is the odd number of positions on an axis, from -1 to 1, which it holds, too.
     """
     x, y = (array[:SURFACE_IMAGES] for array in network.scale_images(splits)[0])
     positions = np.linspace(-1, 1, points).tolist()
-    return {"positions": positions} | {
+    losses = {
         name: surfaces.measure_surface(network.model, x, y, positions=positions, batch_statistics=own).tolist()
         for name, own in [("moving statistics", False), ("batch statistics", True)]
     }
+    return {"surface": {"positions": positions} | losses}
 
 
 def main():

@@ -46,7 +46,7 @@ NOTEBOOKS = [
 # RESNET_EDU_QUICK shortens the trainings in the lessons to one epoch, and changes nothing else. With
 # RESNET_EDU_QUICK=0 in the environment the step "lessons" trains as long as a learner does.
 LESSON_VARIABLES = {"KERAS_BACKEND": "tensorflow", "RESNET_EDU_QUICK": "1"}
-LESSONS_IN_FULL = {"RESNET_EDU_QUICK": os.environ.get("RESNET_EDU_QUICK", "1")}
+LESSON_LENGTH = {"RESNET_EDU_QUICK": os.environ.get("RESNET_EDU_QUICK", "1")}
 # Most of the time on JAX goes into compiling: every program once, whatever test or process needs it again.
 JAX_VARIABLES = {
     "KERAS_BACKEND": "jax",
@@ -62,7 +62,7 @@ STEPS = {
         [str(INSTRUCTOR), *PYTEST[1:], "tests/grading", *PARALLEL, "loadscope"],
         {"KERAS_BACKEND": "tensorflow"},
     ),
-    "lessons": ([*PYTEST, *NBVAL, *NOTEBOOKS], LESSON_VARIABLES | LESSONS_IN_FULL),
+    "lessons": ([*PYTEST, *NBVAL, *NOTEBOOKS], LESSON_VARIABLES | LESSON_LENGTH),
     "browser": ([*PYTEST, "tests/browser", "-m", "not alone", TWO_PROCESSES], LESSON_VARIABLES),
     "browser-alone": ([*PYTEST, "tests/browser", "-m", "alone"], LESSON_VARIABLES),
 }

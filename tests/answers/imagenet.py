@@ -33,27 +33,26 @@ def vgg_by_numpy(stages):
     return (9.0 * before * filters * sides**2).sum() + last * 4096.0 + 4096 * 5096
 
 
-def vgg(*, kernel=9, channels=3, factor=1, dense=True, grow=1, early=False):
+def vgg(
+    *,
+    kernel=9,
+    channels=3,
+    factor=1,
+    dense=True,
+    half=lambda side: int(side / 2),
+    early=False,
+    flat=lambda side, filters: side * side * filters,
+    outputs=4096 + 1000,
+):
     def count(stages):
         here, before, total = 112 if early else 224, channels, 0
         for filters, convolutions in stages:
             for _ in range(convolutions):
                 total += kernel * before * filters * here**2
                 before = filters
-            here //= 2 if grow else 1
+            here = half(here)
         here = 224 >> len(stages) if early else here
-        return factor * (total + dense * (here * here * before * 4096 + 4096 * 4096 + 4096 * 1000))
-
-    return count
-
-
-def vgg_with(*, half=lambda side: int(side / 2), flat=None, pooled=False, outputs=4096 + 1000):
-    def count(stages):
-        here, before, total = 224, 3, 0
-        for filters, convolutions in stages:
-            total += 9 * filters * here**2 * (before + filters * (convolutions - 1))
-            here, before = half(here), filters
-        return total + (flat or before * (1 if pooled else here**2)) * 4096 + 4096 * outputs
+        return factor * (total + dense * 4096 * (flat(here, before) + outputs))
 
     return count
 
@@ -68,7 +67,7 @@ CORRECT = {
         layers_by_loop,
         lambda blocks, layers_per_block: np.sum(np.multiply(blocks, layers_per_block)) + 2,
     ],
-    checks.check_vgg_cost: [vgg_by_loop, vgg_by_numpy, vgg_with(), lambda stages: float(vgg_by_loop(stages))],
+    checks.check_vgg_cost: [vgg_by_loop, vgg_by_numpy, vgg(), lambda stages: float(vgg_by_loop(stages))],
     checks.check_fold_bias: [
         lambda bias, moving_mean: moving_mean - bias,
         lambda bias, moving_mean: [m - b for b, m in zip(bias, moving_mean, strict=True)],
@@ -97,18 +96,18 @@ WRONG = {
     ],
     checks.check_vgg_cost: [
         (vgg(dense=False), "the dense layers are missing"),
-        (vgg(grow=0), "never halved"),
+        (vgg(half=lambda side: side), "never halved"),
         (vgg(early=True), "halved at the beginning"),
         (lambda stages: vgg_by_loop(stages) + 4096 * stages[-1][0] * (49 - (224 >> len(stages)) ** 2), "not"),
         (vgg(kernel=1), "under a kernel were not counted"),
         (vgg(kernel=3), "counted as 3 pixels"),
         (vgg(channels=1), "the image has one channel"),
         (vgg(factor=2), "counted twice"),
-        (vgg_with(half=lambda side: side / 2), "to a fraction"),
-        (vgg_with(half=lambda side: (side + 1) // 2), "rounded up"),
-        (vgg_with(flat=25_088), "25,088 values"),
-        (vgg_with(pooled=True), "one value a channel"),
-        (vgg_with(outputs=4096), "the last dense layer is missing"),
+        (vgg(half=lambda side: side / 2), "to a fraction"),
+        (vgg(half=lambda side: (side + 1) // 2), "rounded up"),
+        (vgg(flat=lambda side, filters: 25_088), "25,088 values"),
+        (vgg(flat=lambda side, filters: filters), "one value a channel"),
+        (vgg(outputs=4096), "the last dense layer is missing"),
         (lambda stages: 19.6e9, "and the same at every other call"),
         (lambda stages: (vgg_by_loop(stages), 1), "not a number"),
         (lambda: 0, "TypeError"),
