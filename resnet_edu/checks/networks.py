@@ -34,6 +34,7 @@ RUN_LIMIT = 20.0  # seconds for one call of the learner's network; a first call 
 # Of the largest value. Fine: NumPy has computed both sides, but for sums and activations. Coarse: Keras has
 # computed one of them, perhaps on a GPU, which rounds more.
 FINE, COARSE = 0.001, 0.01
+UNUSUAL = ("unusual",)  # the settings of a layer that Keras computes
 KINDS = {"conv": keras.layers.Conv2D, "bn": keras.layers.BatchNormalization, "dense": keras.layers.Dense}
 
 
@@ -115,7 +116,8 @@ class Replay:
                 return self._use(one, one.output)
         for one in fitting:
             # Other settings can mean the same: zeros put around the map by a layer of their own.
-            if one.settings != settings and agree(one.output, compute(one.layer), COARSE):
+            tolerance = COARSE if one.settings == UNUSUAL else FINE
+            if one.settings != settings and agree(one.output, compute(one.layer), tolerance):
                 return self._use(one, one.output)
         if not fitting or (self.strict and kind != "dense"):
             raise NoFitError
@@ -363,7 +365,7 @@ def _recorder(kind, original, calls, rng):
         settings = _settings(shape, layer.strides, layer.padding) if kind == "conv" else ()
         if training or not _is_usual(kind, layer, x):
             output = original(layer, inputs, *arguments, **keywords)
-            raw, settings = ops.convert_to_numpy(output), ("unusual",)
+            raw, settings = ops.convert_to_numpy(output), UNUSUAL
         else:
             raw = COMPUTE[kind](layer, x)
             output = ops.convert_to_tensor(raw) if kind == "bn" else layer.activation(ops.convert_to_tensor(raw))

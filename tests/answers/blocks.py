@@ -192,6 +192,22 @@ def activated(function, *, at_the_end=False):
     return block
 
 
+def padded(function):
+    """The right block, its zeros from a layer of their own, but for another activation in the branch."""
+
+    def block(x, filters):
+        y = layers.Conv2D(filters, 3)(layers.ZeroPadding2D(1)(x))
+        y = layers.Conv2D(filters, 3)(layers.ZeroPadding2D(1)(function(bn(y))))
+        return relu(x + bn(y))
+
+    return block
+
+
+def leaky(x):
+    """So nearly a ReLU that only the whole block's output may tell."""
+    return ops.leaky_relu(x, 0.01)
+
+
 def with_another(layer):
     """The right block, but for one more thing in its branch."""
 
@@ -416,8 +432,8 @@ IDENTITY_WRONG = [
     (other_norm, "a weight that the right answer does not have: layer_normalization"),
     (three_convolutions, "too many: 1 × batch normalization of 8 channels, 1 × convolution 3×3"),
     *((activated(f), "the first layer that gives something else") for f in NOT_RELU),
-    # So nearly a ReLU that only the whole block's output may tell.
-    (activated(lambda x: ops.leaky_relu(x, 0.01)), "for an input (6, 5, 8) with filters=8"),
+    (activated(leaky), "for an input (6, 5, 8) with filters=8"),
+    *((padded(f), "for an input (6, 5, 8) with filters=8") for f in (leaky, ops.gelu)),
     *((activated(f, at_the_end=True), "all layers are right, but not what comes after") for f in NOT_RELU),
     (lambda x, filters: identity_block(x, 16), "adds tensors of the shapes (6, 5, 8) and (6, 5, 16)"),
     (lambda x, filters: x, "the block has other layers"),
@@ -438,6 +454,7 @@ CORRECT = {
         without_stride(with_helpers),
         without_stride(with_a_layer),
         without_stride(with_a_branch_model),
+        padded(ops.relu),
         identity_block,
         called_by_keyword,
         told_in_vain,
