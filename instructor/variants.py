@@ -206,6 +206,21 @@ VARIANTS = {
         "cases": [(_one(rng, range(10, 40)), _one(rng, range(low, low + 8)) / 10) for low in (10, 18, 30)],
         "seed": _seed(rng),
     },
+    "check_scale_for": lambda rng: {
+        "cases": [
+            (_one(rng, range(2, 9)) * 10.0**-power, _one(rng, range(1, 9)) / 4, _one(rng, range(15, 90)))
+            for power in (4, 6)
+        ],
+        "seed": _seed(rng),
+    },
+    "check_first_step": lambda rng: {
+        "cases": [(_one(rng, range(3, 12)), _one(rng, range(2, 50)) / 1000, 10.0**-power) for power in (2, 4, 8)],
+        "seed": _seed(rng),
+    },
+    "check_interaction": lambda rng: {
+        "cases": [tuple(value / 100 for value in _some(rng, range(10, 99), 4)) for _ in range(2)],
+        "seed": _seed(rng),
+    },
     "check_bottleneck_weights": lambda rng: {
         "cases": [(128, _one(rng, (24, 40, 48))), (320, 96, _one(rng, (4, 8, 16))), (640, 160, 5)],
         "seed": _seed(rng),

@@ -62,7 +62,7 @@ def test_the_recorded_runs_stay_small():
 
 
 def test_a_level_can_vanish_before_training_and_after_it_has_begun():
-    # The text of lesson 2, section 4: plain networks with He weights, without BN and L2 term.
+    # The text of lesson 10, section 2: plain networks with He weights, without BN and L2 term.
     def levels(depth):
         rows = runs.select_rows(
             runs.load_run("digits_no_l2"), network="plain", initializer="he_normal", depth=depth

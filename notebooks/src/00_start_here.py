@@ -158,6 +158,7 @@ except ValueError as error:
 # | [7 · Inside trained ResNets](07_inside_resnets.ipynb) | take blocks out, follow paths, look at the loss | 100 min | 40 s |
 # | [8 · ImageNet ResNets](08_imagenet_resnets.ipynb) | count the large networks, test equal outputs, move blocks | 80 min | 30 s |
 # | [9 · Degradation up close](09_degradation_up_close.ipynb) | optional: learning rates, careful starts, dead channels | 80 min | 10 s |
+# | [10 · Signal or gradient?](10_signal_or_gradient.ipynb) | optional: plain-56 without normalization, repaired in two ways | 60 min | 10 s |
 #
 # No learner was timed for the third column, nor for the minutes above each exercise. The last column is rounded up, lesson 6 without CIFAR-10. `benchmarks/lessons.md` has a measurement, and the memory that each lesson needs.
 #

@@ -275,6 +275,7 @@ import itertools
 import keras
 
 TINY = "normal, σ = 0.01"
+depths = (8, 20, 32, 44, 56)
 causal = runs.load_run("digits_causal")
 settings = list(itertools.product(["plain", "residual"], [True, False], ["he_normal", TINY]))
 
@@ -321,108 +322,26 @@ print("each: lowest to highest of three seeds;", runs.describe_run(causal))
 # - **With BN nothing has vanished before training.** All four rows have a level between 1 and 100. Yet the plain networks learn little. (During training, with He weights: section 3. With tiny weights, the level of one of the three seeds fell to 0.005.)
 # - **The trend alone does not decide it.** With BN and tiny weights the plain network has the *steeper* trend, 1.16 a layer against 1.13, and learns *better* than with He weights. Still, no plain network of this depth learns the task in eight epochs.
 #
-# One doubt remains about the first point. The loss has an L2 term, which pulls all weights to zero. Where the gradient of the cross-entropy is tiny, this term may be what kills the network. So we change this one thing: the half of the experiment without BN again, 60 trainings, without the L2 term.
-
-# %% tags=["nbval-check-output"]
-no_l2 = runs.load_run("digits_no_l2")
-print("no BN: training accuracy after 8 epochs, lowest to highest of three seeds")
-print("                     with L2 term     without")
-depths = (8, 20, 32, 44, 56)
-for depth in depths:
-    for network, bn, start in settings:
-        if not bn:
-            same = {
-                "network": network,
-                "initializer": start,
-                "depth": depth,
-                "batch_norm": False,
-            }
-            weights = "He" if start == "he_normal" else "tiny"
-            print(f"depth {depth:2}, {network:8} {weights:4}   ", end="")
-            for run in (causal, no_l2):
-                ends = [row["accuracy"][-1] for row in runs.select_rows(run, **same)]
-                print(describe_spread(ends, ".2f"), end="     ")
-            print()
-
-# %% [markdown]
-# At depths 44 and 56 the networks that guess go on guessing. In shallower ones the L2 term had a part: without it two seeds of the plain network of 32 layers make a start instead of one, and with tiny weights and shortcuts all three at depth 8 and two at depth 20.
-#
-# In the deep networks a vanished level goes with failure, with this term and without it. But is it the cause? Ask what came first. The median norm of the plain networks with He weights, before training and after so many epochs, without the L2 term:
-
-# %% tags=["nbval-check-output"]
-print("no BN, no L2 term   before    epoch 1   epoch 2   epoch 8   training accuracy")
-for depth in (32, 44, 56):
-    for row in runs.select_rows(no_l2, network="plain", initializer="he_normal", depth=depth):
-        medians = "".join(
-            f"{np.median(row['norms'][epoch]):<10.1e}" for epoch in ("0", "1", "2", "8")
-        )
-        print(f"depth {depth}, seed {row['seed']}    {medians}{row['accuracy'][-1]:.2f}")
-
-# %% [markdown]
-# At depth 56 the level is a few millionths before the first step: there the small gradient comes first. But one training at depth 32 and one at depth 44 collapse after a first epoch in which their level had risen. A level that is small from the start does not explain these two.
-#
-# What comes first need not be the cause. So repair it: plain-56 without BN and without the L2 term, from larger weights, which give it a larger level (lesson 1, exercise 4). Their variance is `scale` divided by the number of inputs of the layer; He's rule is 2. (Larger weights also bring the forward signal back. The two go together: lesson 1, section 4.) With three learning rates:
+# Is the vanished level the cause? Repair it, and see. Larger weights give plain-56 without BN a larger level (lesson 1, exercise 4). Recorded, without the L2 term, with three learning rates:
 
 # %% tags=["nbval-check-output"]
 repaired = runs.load_run("digits_level")
 rates = (1e-3, 3e-4, 1e-4)
-
-
-def accuracies_at_rates(run, scale):
-    """Describe the last accuracies of the three seeds, rate by rate."""
-    shown = ""
-    for rate in rates:
-        same = runs.select_rows(run, scale=scale, learning_rate=rate)
-        shown += f"{describe_spread([row['accuracy'][-1] for row in same], '.2f'):16}"
-    return shown
-
-
-print("plain-56, no BN, no L2 term: training accuracy after 8 epochs, three seeds")
-print("scale   level before        ", *(f"rate {rate:<10}" for rate in rates))
-for scale in (2.0, 2.4, 2.8, 3.2):
-    same = runs.select_rows(repaired, scale=scale, learning_rate=rates[0])
-    levels = [trend_and_level(row["norms"]["0"])[1] for row in same]  # equal at all rates
-    print(
-        f"{scale:5}   {describe_spread(levels, '.0e'):20}",
-        accuracies_at_rates(repaired, scale),
-    )
-trends = [trend_and_level(row["norms"]["0"])[0] for row in repaired["rows"]]
-print("trend per layer before training, of all:", describe_spread(trends, ".3f"))
+print("plain-56, no BN: training accuracy after 8 epochs, three seeds")
+print("weights   level before        ", *(f"rate {rate:<10}" for rate in rates))
+for name, scale in [("He", 2.0), ("larger", 3.2)]:
+    rows = {
+        rate: runs.select_rows(repaired, scale=scale, learning_rate=rate) for rate in rates
+    }
+    starts = [trend_and_level(row["norms"]["0"])[1] for row in rows[1e-3]]
+    ends = [
+        describe_spread([row["accuracy"][-1] for row in rows[rate]], ".2f") for rate in rates
+    ]
+    print(f"{name:9} {describe_spread(starts, '.0e'):20}", *(f"{end:15}" for end in ends))
 print(runs.describe_run(repaired))
 
 # %% [markdown]
-# At the rate 0.0001 only the size of the weights differs from row to row. The trend stays as it was; signal and level come back, and the accuracy goes up, from guessing with He's weights to 0.64 and more. So signal and gradient, which vanish together, **are** a cause here.
-#
-# Which of the two? Adam can separate them. It divides each gradient by its usual size plus a small number, *epsilon*, here 10⁻⁷. With He's weights a typical entry of a kernel's gradient is smaller than that: a norm of 3 · 10⁻⁶ over 9,216 entries makes 3 · 10⁻⁸ for each, in the root mean square. So the kernels' steps are short. That makes two switches: the weights decide how large the signal is, and epsilon decides how long the steps are. With an epsilon of 10⁻¹² the steps begin as long as usual, and the signal as small as before. From the largest weights an epsilon of 0.1 makes the kernels' first steps short, by about as much as with He's weights, and the signal is there. (The labels name the start. Later all of this changes. And biases near the output have large gradients in any case.)
-
-# %% tags=["nbval-check-output"]
-other_epsilon = runs.load_run("digits_epsilon")
-print("accuracy after 8 epochs     ", *(f"rate {rate:<10}" for rate in rates))
-for label, run, scale in [
-    ("small signal, small steps", repaired, 2.0),
-    ("small signal, usual steps", other_epsilon, 2.0),
-    ("usual signal, small steps", other_epsilon, 3.2),
-    ("usual signal, usual steps", repaired, 3.2),
-]:
-    print(f"{label:28}", accuracies_at_rates(run, scale))
-print(runs.describe_run(other_epsilon))
-print("at the rate 0.001: level   before    epoch 1   epoch 2   epoch 8   accuracy")
-for row in runs.select_rows(repaired, learning_rate=1e-3):
-    if row["scale"] > 2:
-        moments = ("0", "1", "2", "8")
-        levels = "".join(f"{trend_and_level(row['norms'][n])[1]:<10.0e}" for n in moments)
-        ends = f"{levels}{row['accuracy'][-1]:.2f}"
-        print(f"scale {row['scale']}, seed {row['seed']}          {ends}")
-for rate in (1e-3, 1e-4):
-    found = describe_spread(
-        [row["accuracy"][7] for row in runs.select_rows(patience, learning_rate=rate)], ".2f"
-    )
-    print(f"with BN, He weights and the L2 term, rate {rate}: {found} after 8 epochs")
-
-# %% [markdown]
-# - **Both count, and how much depends on the rate.** Each at its best rate, the gradient mended alone brings 0.13 to 0.22 (at 0.0001), the signal alone 0.17 to 0.67 (at 0.001), both 0.64 to 0.83 (at 0.0001). So at its best rate the signal alone brings more. At 0.0001 it does not: there short steps are too short. At 0.001 usual steps are too long, and short ones do better.
-# - **At 0.001**, the rate of the experiments above, eight of the nine networks with larger weights guess. Before training their level is 2 · 10⁻⁴ to 3, far above that of He's weights. In seven of the eight it is below 10⁻⁵ after eight epochs: the gradient vanished in training, at a rate too large for these networks. The eighth guesses with a level of 0.04.
-# - **Without BN plain-56 can learn more in eight epochs:** 0.64 to 0.83 from the largest weights at 0.0001. With BN it has 0.17 at most from He's weights, and 0.45 at most from tiny ones. (With BN there is the L2 term, and we tried fewer rates and weights.) With BN and He weights its gradients grow towards the input, by a trend of 1.13; here the trend is below 1. BN changes more than that, so this does not prove that the growth is to blame.
+# With the level repaired it learns, at small rates. So for plain-56 **without** BN the usual answer is right in part: what vanished is a cause. In part, because larger weights bring back two things, the gradient and the signal on its way forward; and at the rate 0.001 nearly all repaired networks guess as before. [Lesson 10](10_signal_or_gradient.ipynb), which is optional, takes the two apart.
 #
 # Vanishing gradients do not explain why plain-56 fails **with** BN: its gradients grow towards the input. From depth 32 to 56 the plain networks with BN and He weights have a median trend of 1.10, 1.12 and 1.13 per layer, and a median accuracy of 0.90, 0.35 and 0.14. But both come with depth. Whether this growth is a cause, these data cannot tell.
 #
@@ -515,7 +434,7 @@ for depth in depths:
 # - **Exploding instead.** Yang et al. (2019) show that BN itself makes the gradients of plain networks grow exponentially towards the input, and see in this why very deep ones cannot be trained. This fits our ratios at the start. (With Adam at 0.001 and with SGD they fall within one epoch. With Adam at 0.0001 they are still above 100 after 40 epochs.)
 # - **Other reasons.** The gradients of deep plain networks with BN come to resemble white noise (lesson 7): they change so quickly with the input that a step for one image may be no guide for the next (*shattered gradients*, Balduzzi et al. 2017). The loss surface of ResNet-56 without shortcuts looks chaotic in slices around the trained weights, with them it looks smooth (Li et al. 2018; in one slice around our own plain-56 there is a single dip: lesson 7). Shortcuts are not the only way out: Balduzzi et al. train deep plain networks without them from a start at which ReLU layers act as linear ones, and Xiao et al. (2018) plain convolutional networks of 10,000 layers with tanh, with neither shortcuts nor BN, from orthogonal kernels. And for the other side of the question: BN makes the branch of a residual block small against its shortcut, so that a fresh network acts like a shallow one (De and Smith 2020).
 #
-# What our experiment shows is limited. The task is small. In the main part the training is 176 steps, and the learning rate is the same for all. Adam's steps depend little on the size of the gradients, except where single entries are not far above epsilon (section 4). What it shows for plain-56, with BN and He weights: it is behind also where no gradient vanishes. So vanishing is not what it takes. It does not prove another explanation.
+# What our experiment shows is limited. The task is small. In the main part the training is 176 steps, and the learning rate is the same for all. Adam's steps depend little on the size of the gradients, except where single entries are not far above epsilon (lesson 10). What it shows for plain-56, with BN and He weights: it is behind also where no gradient vanishes. So vanishing is not what it takes. It does not prove another explanation.
 
 # %% [markdown]
 # ## 6. And on CIFAR-10
@@ -571,9 +490,9 @@ for run in paper_runs:
 #
 # - Degradation: a deeper plain network has a higher **training** error than a shallower one, although a solution as good exists.
 # - Plain-56 with batch normalization and He weights is far behind even where its gradients do not vanish. At the start they grow towards the input. With Adam, and with SGD at its best rate, none has vanished at any moment at which we measured.
-# - Without normalization signal and gradient can vanish together. In deep networks this goes with failure. It can be the cause, or come during training: ask what came first, and what a repair changes. It is another failure than that of plain-56 with batch normalization.
+# - Without normalization signal and gradient can vanish together. In deep networks this goes with failure, and a repair lets plain-56 learn at small rates. It is another failure than that of plain-56 with batch normalization.
 # - Change one thing at a time, repeat with several seeds, compare matched pairs, and compare networks at the best learning rate of each.
 #
-# **Next:** lesson 3 builds the residual block, and asks what a shortcut does. (Lesson 9, optional and best after lesson 6, goes on with plain-56: learning rates, careful starts, and all trainings by the paper's recipe.)
+# **Next:** lesson 3 builds the residual block, and asks what a shortcut does. (Two optional lessons go on with plain-56. Lesson 9, best after lesson 6: learning rates, careful starts, and all trainings by the paper's recipe. Lesson 10: without batch normalization.)
 #
 # **Sources:** He et al. 2015b, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · Balduzzi et al. 2017, [The Shattered Gradients Problem](https://arxiv.org/abs/1702.08591) · Li et al. 2018, [Visualizing the Loss Landscape of Neural Nets](https://arxiv.org/abs/1712.09913) · Yang et al. 2019, [A Mean Field Theory of Batch Normalization](https://arxiv.org/abs/1902.08129) · Xiao et al. 2018, [How to Train 10,000-Layer Vanilla Convolutional Neural Networks](https://arxiv.org/abs/1806.05393) · De and Smith 2020, [Batch Normalization Biases Residual Blocks Towards the Identity Function](https://arxiv.org/abs/2002.10444) · the readings of figure 6: [a-martyn/resnet](https://github.com/a-martyn/resnet).

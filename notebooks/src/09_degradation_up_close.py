@@ -434,4 +434,6 @@ checks.check_prediction("dead_stem", prediction_stem)
 # - Plain-56 is behind at every rate that we tried, with a careful start and without, on the digits and on CIFAR-10, and also where none of its gradients was small when we measured.
 # - A start that is too rough can leave dead channels. Gamma and beta tell which.
 #
+# **Next:** [lesson 10](10_signal_or_gradient.ipynb), optional: plain-56 without batch normalization, where the gradient does vanish.
+#
 # **Sources:** He et al. 2015b, [Deep Residual Learning](https://arxiv.org/abs/1512.03385) · the readings of its figure 6: [a-martyn/resnet](https://github.com/a-martyn/resnet) · van Laarhoven 2017, [L2 Regularization versus Batch and Weight Normalization](https://arxiv.org/abs/1706.05350).

@@ -42,6 +42,7 @@ from resnet_edu.checks.recipes import (
     check_reduced_rate,
 )
 from resnet_edu.checks.shortcuts import check_gate_bias, check_padding_shortcut, check_passed_on
+from resnet_edu.checks.signal_or_gradient import check_first_step, check_interaction, check_scale_for
 from resnet_edu.checks.start_here import check_depth
 from resnet_edu.checks.vanishing_gradients import (
     check_backward_norms,
@@ -67,12 +68,14 @@ __all__ = [
     "check_effect",
     "check_fair_depth",
     "check_filter_normalize",
+    "check_first_step",
     "check_fold_bias",
     "check_gate_bias",
     "check_he_stddev",
     "check_hold_out",
     "check_identity_block",
     "check_identity_kernel",
+    "check_interaction",
     "check_l2_factor",
     "check_monitor",
     "check_padding_shortcut",
@@ -86,6 +89,7 @@ __all__ = [
     "check_residual_block",
     "check_resnet_v1",
     "check_resnet_v2",
+    "check_scale_for",
     "check_shrink_factor",
     "check_stride_position",
     "check_thrown_length",

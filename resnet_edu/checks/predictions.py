@@ -52,6 +52,14 @@ PREDICTIONS = {
         "b": (True, "That is what happens. Seed 0 falls back later, at the same rate."),
         "c": (False, "No: plain-20 fits nearly all images. No training of plain-56 comes near that."),
     },
+    "repaired": {
+        "a": (False, "No: the best of the nine fits a third of the images. Compare the smallest rate."),
+        "b": (
+            True,
+            "That is what happens at this rate: eight of the nine guess. Compare the smaller rates.",
+        ),
+        "c": (False, "No: one of the nine fits a third of the images, and none of the others an eighth."),
+    },
     "dead_stem": {
         "a": (False, "No: BN sets the mean and the variance, and then adds beta, which the ReLU can cut off."),
         "b": (False, "No, more: count those that need more than 2.5 standard deviations."),

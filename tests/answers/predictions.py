@@ -10,6 +10,7 @@ CORRECT = {
     functools.partial(checks.check_prediction, "degradation"): ["c", "C", "(c)"],
     functools.partial(checks.check_prediction, "gradients_during"): ["c", "C", "c."],
     functools.partial(checks.check_prediction, "careful_epoch"): ["b", "B", "b."],
+    functools.partial(checks.check_prediction, "repaired"): ["b", "B", "b:"],
     functools.partial(checks.check_prediction, "dead_stem"): ["c", "C", "c)"],
     functools.partial(checks.check_prediction, "zero_branch"): ["c", "C", "c)"],
     functools.partial(checks.check_prediction, "half_shortcut"): ["c", "C", "c:"],
@@ -58,6 +59,13 @@ WRONG = {
         ("d", "not one of the options"),
         ("", "not one of the options"),
         (0.7, "not one of the options"),
+    ],
+    functools.partial(checks.check_prediction, "repaired"): [
+        ("a", "the best of the nine"),
+        ("c", "an eighth"),
+        ("d", "not one of the options"),
+        ("", "not one of the options"),
+        (0.1, "not one of the options"),
     ],
     functools.partial(checks.check_prediction, "dead_stem"): [
         ("a", "adds beta"),
