@@ -149,15 +149,15 @@ except ValueError as error:
 # | lesson | what you do | with exercises (our estimate) | Run All, two cores |
 # |---|---|---|---|
 # | 0 · Start here | this page | 15 min | 10 s |
-# | [1 · Vanishing gradients](01_vanishing_gradients.ipynb) | measure the gradient of every layer; see it vanish, explode and grow | 90 min | 20 s |
+# | [1 · Vanishing gradients](01_vanishing_gradients.ipynb) | measure the gradient of every layer; see it vanish, explode and grow | 90 min | 30 s |
 # | [2 · Plain against residual](02_plain_vs_residual.ipynb) | train plain and residual networks side by side, and test the usual explanation | 90 min | 2 min |
-# | [3 · The residual block](03_residual_block.ipynb) | build the block; follow signal and gradient through 50 of them | 100 min | 10 s |
-# | [4 · ResNet v1](04_resnet_v1.ipynb) | build the network, count its cost, hunt a bug | 100 min | 10 s |
-# | [5 · ResNet v2](05_resnet_v2.ipynb) | move the ReLU, build the bottleneck, compare with v1 | 100 min | 50 s |
-# | [6 · Training on CIFAR-10](06_train_cifar10.ipynb) | audit a training script, train by a recipe, test once | 110 min | 50 s |
-# | [7 · Inside trained ResNets](07_inside_resnets.ipynb) | take blocks out, follow paths, look at the loss | 100 min | 40 s |
-# | [8 · ImageNet ResNets](08_imagenet_resnets.ipynb) | count the large networks, test equal outputs, move blocks | 80 min | 30 s |
-# | [9 · Degradation up close](09_degradation_up_close.ipynb) | optional: learning rates, careful starts, dead channels | 80 min | 10 s |
+# | [3 · The residual block](03_residual_block.ipynb) | build the block; follow signal and gradient through 50 of them | 100 min | 20 s |
+# | [4 · ResNet v1](04_resnet_v1.ipynb) | build the network, count its cost, hunt a bug | 100 min | 20 s |
+# | [5 · ResNet v2](05_resnet_v2.ipynb) | move the ReLU, build the bottleneck, compare with v1 | 100 min | 1 min |
+# | [6 · Training on CIFAR-10](06_train_cifar10.ipynb) | audit a training script, train by a recipe, test once | 110 min | 70 s |
+# | [7 · Inside trained ResNets](07_inside_resnets.ipynb) | take blocks out, follow paths, look at the loss | 100 min | 50 s |
+# | [8 · ImageNet ResNets](08_imagenet_resnets.ipynb) | count the large networks, test equal outputs, move blocks | 80 min | 40 s |
+# | [9 · Degradation up close](09_degradation_up_close.ipynb) | optional: learning rates, careful starts, dead channels | 80 min | 20 s |
 # | [10 · Signal or gradient?](10_signal_or_gradient.ipynb) | optional: plain-56 without normalization, repaired in two ways | 60 min | 10 s |
 #
 # No learner was timed for the third column, nor for the minutes above each exercise. The last column is rounded up, lesson 6 without CIFAR-10. `benchmarks/lessons.md` has a measurement, and the memory that each lesson needs.

@@ -7,7 +7,7 @@
 #
 # **You need** Python, NumPy and the idea of a neural network that is trained by gradient descent. No GPU, no download: the images are 1,437 handwritten digits of 8 × 8 pixels, which come with scikit-learn.
 #
-# **Time:** about 90 minutes with the exercises. All cells together run in about 20 seconds on two CPU cores.
+# **Time:** about 90 minutes with the exercises. All cells together run in about 30 seconds on two CPU cores.
 
 # %% [markdown]
 # ## 1. One number for each layer
@@ -36,7 +36,7 @@ convolutions = [layer.name for layer in model.layers if "_conv" in layer.name]
 print(len(convolutions), "convolutions:", *convolutions[:3], "...", convolutions[-1])
 
 # %% [markdown]
-# Gradient descent moves each *kernel*, the weights of a layer, a step against its gradient. A layer whose gradient is close to zero hardly moves. (Some optimizers, such as Adam, divide by the gradient's usual size: lesson 2.) So we ask for one number per layer: the length (L2 norm) of the gradient of the loss, the mean cross-entropy, with respect to its kernel. The network is not trained yet. We look at the moment before the first step. Here are the two layers that are closest to the loss:
+# Gradient descent moves each *kernel*, the weights of a layer, a step against its gradient. A layer whose gradient is close to zero hardly moves. (Some optimizers, such as Adam, divide by the gradient's usual size: lesson 10.) So we ask for one number per layer: the length (L2 norm) of the gradient of the loss, the mean cross-entropy, with respect to its kernel. The network is not trained yet. We look at the moment before the first step. Here are the two layers that are closest to the loss:
 
 # %%
 from resnet_edu.gradients import describe_norms, gradient_norms, select_convolutions

@@ -322,7 +322,7 @@ print("each: lowest to highest of three seeds;", runs.describe_run(causal))
 # - **With BN nothing has vanished before training.** All four rows have a level between 1 and 100. Yet the plain networks learn little. (During training, with He weights: section 3. With tiny weights, the level of one of the three seeds fell to 0.005.)
 # - **The trend alone does not decide it.** With BN and tiny weights the plain network has the *steeper* trend, 1.16 a layer against 1.13, and learns *better* than with He weights. Still, no plain network of this depth learns the task in eight epochs.
 #
-# Is the vanished level the cause? Repair it, and see. Larger weights give plain-56 without BN a larger level (lesson 1, exercise 4). Recorded, without the L2 term, with three learning rates:
+# Is the vanished level the cause? Repair it, and see. Larger weights give plain-56 without BN a larger level (lesson 1, exercise 4). Recorded, without the L2 term, which pulls all weights to zero and might itself kill the network (lesson 10, section 1), with three learning rates:
 
 # %% tags=["nbval-check-output"]
 repaired = runs.load_run("digits_level")
@@ -338,14 +338,14 @@ for name, scale in [("He", 2.0), ("larger", 3.2)]:
         describe_spread([row["accuracy"][-1] for row in rows[rate]], ".2f") for rate in rates
     ]
     print(f"{name:9} {describe_spread(starts, '.0e'):20}", *(f"{end:15}" for end in ends))
-print(runs.describe_run(repaired))
+print(runs.describe_run(repaired), "(half of them are shown)", sep="\n")
 
 # %% [markdown]
-# With the level repaired it learns, at small rates. So for plain-56 **without** BN the usual answer is right in part: what vanished is a cause. In part, because larger weights bring back two things, the gradient and the signal on its way forward; and at the rate 0.001 nearly all repaired networks guess as before. [Lesson 10](10_signal_or_gradient.ipynb), which is optional, takes the two apart.
+# With the level repaired it learns, at small rates. So for plain-56 **without** BN the usual answer is right in part: what vanished is a cause. In part, because larger weights bring back two things, the gradient and the signal on its way forward; and at the rate 0.001 two of the three repaired networks guess as before. [Lesson 10](10_signal_or_gradient.ipynb), which is optional, takes the two apart.
 #
 # Vanishing gradients do not explain why plain-56 fails **with** BN: its gradients grow towards the input. From depth 32 to 56 the plain networks with BN and He weights have a median trend of 1.10, 1.12 and 1.13 per layer, and a median accuracy of 0.90, 0.35 and 0.14. But both come with depth. Whether this growth is a cause, these data cannot tell.
 #
-# The same experiment along depth:
+# The 120 trainings again, along depth:
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained", sharey=True)
@@ -434,7 +434,7 @@ for depth in depths:
 # - **Exploding instead.** Yang et al. (2019) show that BN itself makes the gradients of plain networks grow exponentially towards the input, and see in this why very deep ones cannot be trained. This fits our ratios at the start. (With Adam at 0.001 and with SGD they fall within one epoch. With Adam at 0.0001 they are still above 100 after 40 epochs.)
 # - **Other reasons.** The gradients of deep plain networks with BN come to resemble white noise (lesson 7): they change so quickly with the input that a step for one image may be no guide for the next (*shattered gradients*, Balduzzi et al. 2017). The loss surface of ResNet-56 without shortcuts looks chaotic in slices around the trained weights, with them it looks smooth (Li et al. 2018; in one slice around our own plain-56 there is a single dip: lesson 7). Shortcuts are not the only way out: Balduzzi et al. train deep plain networks without them from a start at which ReLU layers act as linear ones, and Xiao et al. (2018) plain convolutional networks of 10,000 layers with tanh, with neither shortcuts nor BN, from orthogonal kernels. And for the other side of the question: BN makes the branch of a residual block small against its shortcut, so that a fresh network acts like a shallow one (De and Smith 2020).
 #
-# What our experiment shows is limited. The task is small. In the main part the training is 176 steps, and the learning rate is the same for all. Adam's steps depend little on the size of the gradients, except where single entries are not far above epsilon (lesson 10). What it shows for plain-56, with BN and He weights: it is behind also where no gradient vanishes. So vanishing is not what it takes. It does not prove another explanation.
+# What our experiment shows is limited. The task is small. In the main part the training is 176 steps, and the learning rate is the same for all. Adam divides each gradient by its usual size plus a small number, so its steps depend little on the size of the gradients, unless that is not far above the small number (lesson 10). What it shows for plain-56, with BN and He weights: it is behind also where no gradient vanishes. So vanishing is not what it takes. It does not prove another explanation.
 
 # %% [markdown]
 # ## 6. And on CIFAR-10

@@ -7,7 +7,7 @@
 #
 # **You need** lesson 4, and lesson 2 for the recorded runs. CIFAR-10 if you have it; without it, this lesson uses the digits. No GPU is needed, one is used.
 #
-# **Time:** about 110 minutes with the exercises. All cells together run in about 50 seconds on the digits, and in about 3 minutes on CIFAR-10, on two CPU cores.
+# **Time:** about 110 minutes with the exercises. All cells together run in about a minute on the digits, and in about 3 minutes on CIFAR-10, on two CPU cores.
 
 # %% [markdown]
 # ## 1. A script to audit

@@ -7,7 +7,7 @@
 #
 # **You need** lessons 1 to 3; one table also shows networks of lessons 5 and 6. No GPU, no download: networks trained on the digits come with the course.
 #
-# **Time:** about 100 minutes with the exercises. All cells together run in about 40 seconds on two CPU cores.
+# **Time:** about 100 minutes with the exercises. All cells together run in about 50 seconds on two CPU cores.
 
 # %% [markdown]
 # ## 1. A network as a list of parts

@@ -7,7 +7,7 @@
 #
 # **You need** lessons 2 to 5. No GPU, no download, no ImageNet.
 #
-# **Time:** about 80 minutes with the exercises. All cells together run in about 30 seconds on two CPU cores.
+# **Time:** about 80 minutes with the exercises. All cells together run in about 40 seconds on two CPU cores.
 
 # %% [markdown]
 # ## 1. Deeper, step by step

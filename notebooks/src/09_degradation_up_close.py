@@ -7,7 +7,7 @@
 #
 # **You need** lessons 2, 3 and 6. This lesson is optional: no other one needs it. No GPU, no download; nothing is trained here.
 #
-# **Time:** about 80 minutes with the exercises. All cells together run in about 10 seconds on two CPU cores.
+# **Time:** about 80 minutes with the exercises. All cells together run in about 15 seconds on two CPU cores.
 
 # %% [markdown]
 # ## 1. One rate for all

@@ -3,7 +3,7 @@
 #
 # **You will** repair a plain network without batch normalization in two ways, separately and together, and see which repair lets it learn.
 #
-# **You will learn** how to tell a cause from something that goes along with it, what Adam's epsilon does, and why a network with a healthy start can still lose its gradient.
+# **You will learn** how to tell a cause from something that goes along with it, what Adam's epsilon does, and that a network with a healthy start can still lose its gradient.
 #
 # **You need** lessons 1 and 2. This lesson is optional: no other one needs it. No GPU, no download; nothing is trained here.
 #
@@ -12,7 +12,7 @@
 # %% [markdown]
 # ## 1. Is it the L2 term?
 #
-# Lesson 2 found: plain networks of 44 and 56 layers without batch normalization (BN) guess, and their gradients are nearly gone before the first step. That is not yet a cause.
+# Lesson 2 found: plain networks of 44 and 56 layers without batch normalization (BN) guess, and at 56 layers their gradients are nearly gone before the first step. That does not make it the cause.
 #
 # One doubt first. The loss has an L2 term, which pulls all weights to zero. Where the gradient of the cross-entropy is tiny, this term may be what kills the network. So we change this one thing: the half of lesson 2's experiment without BN again, 60 trainings, without the L2 term.
 
@@ -72,7 +72,7 @@ for depth in (32, 44, 56):
 #
 # ### Exercise 1 · A scale for a level (medium, 10 minutes)
 #
-# Write `scale_for(level, wanted, layers)`: with `scale=2` a network has this level. With which scale has it the wanted level, if `layers` layers multiply each norm?
+# Write `scale_for(level, wanted, layers)`: a network whose weights have `scale=2` has this `level`. Which scale gives it the level `wanted`, if each norm contains the factors of `layers` layers?
 
 
 # %% tags=["exercise"]
@@ -91,7 +91,7 @@ checks.check_scale_for(scale_for)
 #
 # </details>
 #
-# The gradient of a kernel meets the 55 other layers of plain-56, each on the way forward or on the way back. Three larger scales were recorded, with the random numbers of the same three seeds. The rule and the measurement:
+# The gradient of a kernel meets the 55 other layers of plain-56 (54 convolutions and the classifier), each on the way forward or on the way back. Three larger scales were recorded, with the random numbers of the same three seeds. The rule and the measurement:
 
 # %% tags=["nbval-check-output"]
 repaired = runs.load_run("digits_level")
@@ -110,16 +110,9 @@ for scale in (2.0, 2.4, 2.8, 3.2):
         print(f"scale {scale}, {name}   ", "   ".join(f"{level:.1e}" for level in found))
 
 # %% [markdown]
-# The rule holds up to 2.8. At 3.2 the measured levels are up to 2.4 times higher. He's weights have a level of a few millionths, the largest ones a level of about 1. (With BN, the levels of lesson 2 lie between 1 and 100.)
+# The rule holds up to 2.8. At 3.2 the measured levels are up to 2.4 times higher; why, we did not test. He's weights have a level of a few millionths, the largest ones a level of 0.9 to 4. (With BN, the levels of lesson 2 lie between 1 and 100.)
 #
-# Predict first. The repaired networks are trained as those of lesson 2, with Adam at the learning rate 0.001. What do they fit after eight epochs?
-#
-# - `"a"`: most of the images, as the gradients have not vanished
-# - `"b"`: hardly more than one in ten, nearly all of them guess
-# - `"c"`: about half of the images
-
-# %% tags=["exercise"]
-prediction_repaired = "b"  ### SOLUTION
+# They were trained as the networks of lesson 2, for eight epochs with Adam, at three rates:
 
 
 # %% tags=["nbval-check-output"]
@@ -140,25 +133,24 @@ trends = [trend_and_level(row["norms"]["0"])[0] for row in repaired["rows"]]
 print("trend per layer before training, of all:", describe_spread(trends, ".2f"))
 print(runs.describe_run(repaired))
 
-# %%
-checks.check_prediction("repaired", prediction_repaired)
-
 # %% [markdown]
-# At the rate of lesson 2, 0.001, the repair does next to nothing: eight of the nine repaired networks guess. At smaller rates it does much. At 0.0001 the accuracy goes up with the scale, from guessing with He's weights to 0.64 and more. Only the size of the weights differs from row to row, and the trend stays what it was. So what vanished **is** a cause, and one that shows at small rates only. (With He's weights a small rate alone does not help.)
+# At the rate of lesson 2, 0.001, the repair does next to nothing: eight of the nine repaired networks guess. At smaller rates it does much. At 0.0001 the accuracy goes up with the scale, from guessing with He's weights to 0.64 and more. Only the size of the weights differs from row to row; before training even the trend is the same. So what vanished **is** a cause. With Adam as it comes it shows at the smaller rates only. (With He's weights a small rate alone does not help.)
 #
 # ## 4. Signal or gradient?
 #
-# But what vanished? Two things at once. Larger weights bring back the gradient, and the signal on its way forward, too (lesson 1, section 4). Adam can separate the two, because its steps depend on the gradient in a way of their own.
+# But what vanished? Two things at once: the gradient, and the signal on its way forward (lesson 1, section 4; we do not measure the signal here). Larger weights bring back both.
 #
-# Adam keeps two running means of each weight's gradient $g$, both 0 before the first step: $m \leftarrow 0.9\,m + 0.1\,g$ and $v \leftarrow 0.999\,v + 0.001\,g^2$. In step $t$ = 1, 2, 3, … the weight then changes by
+# The two can be separated. A gradient acts on the training only through the steps. If the steps of the optimizer have their usual length, it does no harm that the gradient is small, and what is left is the small signal. The other way round, steps can be made short although the gradient is healthy. Adam has a setting that does both.
+#
+# Adam keeps a running mean $m$ of each weight's gradient $g$, and one, $v$, of its square. Both are 0 before the first step: $m \leftarrow 0.9\,m + 0.1\,g$ and $v \leftarrow 0.999\,v + 0.001\,g^2$. In step $t$ = 1, 2, 3, … the weight then changes by
 #
 # $$-\text{rate} \cdot \frac{\sqrt{1 - 0.999^t}}{1 - 0.9^t} \cdot \frac{m}{\sqrt{v} + \varepsilon}$$
 #
-# (Kingma and Ba 2015, the form at the end of their section 2, which Keras uses.) A large gradient and a small one make equal steps, down to where ε, *epsilon*, counts. Keras' default is 10⁻⁷.
+# (Kingma and Ba 2015, the second form in their section 2, which Keras uses.) A large gradient and a small one make equal steps, down to where ε, *epsilon*, counts. Keras' default is 10⁻⁷.
 #
 # ### Exercise 2 · Adam's first step (medium, 15 minutes)
 #
-# Write `first_step(gradient, rate, epsilon)`: by how much does the first step change the weights? `gradient` is a NumPy array, and so is the result.
+# Write `first_step(gradient, rate, epsilon)`: what does the first step add to the weights? `gradient` is a NumPy array, and so is the result, with its signs.
 
 
 # %% tags=["exercise"]
@@ -178,14 +170,14 @@ checks.check_first_step(first_step)
 #
 # </details>
 #
-# If you divide numerator and denominator by √0.001, the first step is −rate · g / (|g| + ε / √0.001). So at first epsilon counts 32 times as much as its value. If the same gradient came again and again, it would count as its value alone: −rate · g / (|g| + ε).
+# If you divide numerator and denominator by √0.001, the first step is −rate · g / (|g| + ε / √0.001). So at first epsilon counts 32 times as much as its value. If the same gradient came in every step, it would count less and less: ε / √(1 − 0.999ᵗ) in step t. After thousands of steps that is its value alone. Our trainings have 176 steps; in the last one it still counts 2.5 times.
 #
 # That makes two switches. The weights decide how large the signal is, and epsilon decides how long the steps are:
 #
 # - **small signal, usual steps:** He's weights, and an epsilon of 10⁻¹², far below their gradients,
 # - **usual signal, small steps:** the largest weights, and an epsilon of 0.1, above most entries of their gradients.
 #
-# What does this make of a step? The next cell takes a typical entry of each kernel's gradient (its norm, divided by the root of the number of entries) and lets Keras' Adam make a first step. It prints the length as a share of the rate, the usual length.
+# With He's weights and the largest weights at Keras' own epsilon, these are the four *corners* of a square. What do they make of a step? The next cell takes a typical entry of each kernel's gradient (its norm, divided by the root of the number of entries) and lets Keras' Adam make a first step. It prints the length as a share of the rate, the usual length.
 
 # %% tags=["nbval-check-output"]
 import keras
@@ -197,20 +189,30 @@ corners = {
     "usual signal, small steps": (3.2, 0.1),
     "usual signal, usual steps": (3.2, 1e-7),
 }
-print("kernels of plain-56, median      entry     first step   later, if it stays so")
+print("kernels of plain-56, median      entry     first step   step 176, if it stays so")
 for label, (scale, epsilon) in corners.items():
     rows = runs.select_rows(repaired, scale=scale, learning_rate=rates[0])
     entries = np.median([row["norms"]["0"] / np.sqrt(sizes) for row in rows], axis=0)
     moved = keras.Variable(np.zeros(55))
     keras.optimizers.Adam(1.0, epsilon=epsilon).apply([entries.astype("float32")], [moved])
-    first, later = -keras.ops.convert_to_numpy(moved), entries / (entries + epsilon)
+    first = -keras.ops.convert_to_numpy(moved)
+    last = entries / (entries + epsilon / np.sqrt(1 - 0.999**176))
     print(
         f"{label:32} {np.median(entries):.0e}     {np.median(first):.3f}"
-        f"        {np.median(later):.3f}"
+        f"        {np.median(last):.3f}"
     )
 
 # %% [markdown]
-# In the two corners that are called small, the first steps of a typical kernel are about a hundredth of the usual length. (The labels name the start. Later, gradients and steps change. And biases near the output have large gradients in any case.) What do the four networks learn?
+# In the two corners with small steps, the first step of a typical kernel is about a hundredth of the usual length. (The labels name the start. Later, gradients and steps change. And the gradient of a bias has no signal in it: near the output it is large in any case.)
+#
+# Predict: at the rate 0.001, in which corner do the networks learn best?
+#
+# - `"a"`: usual signal, small steps: only the signal is repaired
+# - `"b"`: small signal, usual steps: only the steps are repaired
+# - `"c"`: usual signal, usual steps: both are
+
+# %% tags=["exercise"]
+prediction_corners = "a"  ### SOLUTION
 
 # %% tags=["nbval-check-output"]
 other_epsilon = runs.load_run("digits_epsilon")
@@ -220,13 +222,16 @@ for label, (scale, epsilon) in corners.items():
     print(f"{label:28}", accuracies_at_rates(run, scale))
 print(runs.describe_run(other_epsilon))
 
+# %%
+checks.check_prediction("corners", prediction_corners)
+
 # %% [markdown]
-# - **Both count.** Each at its best rate, usual steps alone bring 0.13 to 0.22 (at 0.0001), the signal alone 0.17 to 0.67 (at 0.001), both together 0.64 to 0.83 (at 0.0001).
-# - **Which counts more, depends on the rate.** At its best rate the signal alone brings more than the steps alone. At 0.0001 it does not: there short steps are too short. At 0.001 usual steps are too long, and short ones do better.
+# - **Both count.** Each at its best rate, the networks with usual steps alone reach 0.13 to 0.22 (at 0.0001), those with the signal alone 0.17 to 0.67 (at 0.001), those with both 0.64 to 0.83 (at 0.0001).
+# - **Which counts more depends on the rate.** At 0.001 and 0.0003 the signal alone reaches more than the steps alone, in the median. At 0.0001 two of the three seeds do better with the steps alone. Short steps at a small rate may be too short for eight epochs, and usual ones at 0.001 too long.
 #
 # ### Exercise 3 · More than the sum? (easy, 5 minutes)
 #
-# Two causes can need each other. Write `interaction(neither, signal, steps, both)`, for the accuracies in the four corners: how much do the two repairs together bring **beyond** the sum of what each of them brings alone?
+# Two causes can need each other. Write `interaction(neither, signal, steps, both)`, for the accuracies in the four corners: how much do the two repairs together bring **beyond** the sum of what each of them brings alone? What a repair brings is a difference: the accuracy with it, minus the accuracy with neither.
 
 
 # %% tags=["exercise"]
@@ -242,7 +247,7 @@ checks.check_interaction(interaction)
 # %% [markdown]
 # <details><summary>Hint: what does a repair bring?</summary>
 #
-# The accuracy with it minus the accuracy with neither. Do this for the signal, for the steps, and for both.
+# Write down three differences: for the signal, for the steps, and for both. The third one, minus the sum of the other two.
 #
 # </details>
 #
@@ -264,9 +269,9 @@ for rate in rates:
         for scale, epsilon in corners.values()
     ]
     print(
-        f"rate {rate:<7} signal alone {signal - neither:+.2f}, steps alone "
-        f"{steps - neither:+.2f}, both {both - neither:+.2f}, "
-        f"interaction {both - signal - steps + neither:+.2f}"
+        f"rate {rate:<7} signal alone {signal - neither:+.3f}, steps alone "
+        f"{steps - neither:+.3f}, both {both - neither:+.3f}, "
+        f"interaction {both - signal - steps + neither:+.3f}"
     )
 
 # %% [markdown]
@@ -274,23 +279,28 @@ for rate in rates:
 #
 # ## 5. How a healthy start is lost
 #
-# Why do the repaired networks guess at 0.001? Follow their level through the training, from the largest weights at two rates, and from He's weights with the small epsilon:
+# What happens to the repaired networks at 0.001? Follow their level through the training, from the largest weights at two rates, and from He's weights with the small epsilon:
 
 # %%
-import matplotlib.pyplot as plt
-
 moments = ("0", "1", "2", "4", "8")
 followed = {
     "scale 3.2, rate 0.001": (repaired, 3.2, 1e-3),
     "scale 3.2, rate 0.0001": (repaired, 3.2, 1e-4),
     "scale 2, epsilon 1e-12, rate 0.0001": (other_epsilon, 2.0, 1e-4),
 }
+
+# %%
+import matplotlib.pyplot as plt
+from resnet_edu import plotting
+
 fig, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained", sharey=True)
 for ax, (title, (run, scale, rate)) in zip(axes, followed.items()):
     for row in runs.select_rows(run, scale=scale, learning_rate=rate):
-        ax.semilogy([int(n) for n in moments], levels(row, moments), "o-", label=row["seed"])
-        shown = ", ".join(f"{level:.0e}" for level in levels(row, moments))
-        print(f"{title}, seed {row['seed']}: level {shown}; ends at {row['accuracy'][-1]:.2f}")
+        seed, found = row["seed"], levels(row, moments)
+        style = {"color": plotting.COLORS[seed], "marker": plotting.MARKERS[seed]}
+        ax.semilogy([int(n) for n in moments], found, **style, label=seed)
+        shown = ", ".join(f"{level:.0e}" for level in found)
+        print(f"{title}, seed {seed}: level {shown}; ends at {row['accuracy'][-1]:.2f}")
     ax.set(title=title, xlabel="epochs")
     ax.title.set_fontsize(10)
 axes[0].set_ylabel("level")
@@ -307,9 +317,9 @@ for row in runs.select_rows(repaired, learning_rate=1e-3):
         )
 
 # %% [markdown]
-# - **At 0.001 the gradient vanishes in training.** Before the first step all nine repaired networks have a level of 2 · 10⁻⁴ to 4. In seven of the eight that guess it is below 10⁻⁵ after eight epochs. The rate is too large for these networks. (The eighth guesses with a level of 0.04.)
+# - **At 0.001 the gradient vanishes in training.** Before the first step all nine repaired networks have a level of 2 · 10⁻⁴ to 4. In seven of the eight that guess it is below 10⁻⁵ after eight epochs. The rate is too large for these networks; how it goes wrong, step by step, we did not look into. (The eighth guesses with a level of 0.04.)
 # - **At 0.0001 it stays**, and the network learns.
-# - **It can also come back.** From He's weights, with steps of the usual length, the level of all three seeds is above 0.1 after eight epochs. These networks have begun to learn: 0.13, 0.19 and 0.22. The eight epochs went into getting the signal back.
+# - **It can also come back.** From He's weights, with steps of the usual length, the level of all three seeds is above 0.1 after eight epochs. These networks have begun to learn: 0.13, 0.19 and 0.22. With two of them it was still near 10⁻⁷ after four epochs, so most of the time went into getting it back.
 #
 # So a vanished gradient can be there at the start, can come later, and can be mended by the training itself. A single measurement, before the first step, tells only of the first.
 #
@@ -330,7 +340,7 @@ for rate in (1e-3, 1e-4):
     )
 
 # %% [markdown]
-# Without BN plain-56 can learn more in eight epochs than with it: 0.64 to 0.83 from the largest weights at 0.0001. (With BN there is the L2 term, and we tried fewer rates and sizes of weights.) With BN no norm is near 0, and the gradients grow towards the input, by 1.13 a layer; without BN they do not grow. BN changes more than that, so this does not prove that the growth is to blame. But it does show that plain-56 has two different failures. The usual explanation describes the one without BN, and He et al.'s networks had BN.
+# Without BN plain-56 can learn more in eight epochs than with it: 0.64 to 0.83 from the largest weights at 0.0001. (With BN the best is 0.45, from tiny weights: lesson 2. There the loss has the L2 term, and we tried fewer rates and sizes of weights.) With BN no norm is near 0, and the gradients grow towards the input, by 1.13 a layer; without BN they do not grow. BN changes more than that, so this does not prove that the growth is to blame. But it does show that plain-56 has two different failures. The usual explanation describes the one without BN, and He et al.'s networks had BN.
 #
 # ## What to take along
 #

@@ -52,13 +52,10 @@ PREDICTIONS = {
         "b": (True, "That is what happens. Seed 0 falls back later, at the same rate."),
         "c": (False, "No: plain-20 fits nearly all images. No training of plain-56 comes near that."),
     },
-    "repaired": {
-        "a": (False, "No: the best of the nine fits a third of the images. Compare the smallest rate."),
-        "b": (
-            True,
-            "That is what happens at this rate: eight of the nine guess. Compare the smaller rates.",
-        ),
-        "c": (False, "No: one of the nine fits a third of the images, and none of the others an eighth."),
+    "corners": {
+        "a": (True, "That is what happens at this rate. At the smaller ones both together are best."),
+        "b": (False, "No: at this rate all three networks guess. Compare the smallest one."),
+        "c": (False, "No: at this rate two of the three guess. Compare the smaller ones."),
     },
     "dead_stem": {
         "a": (False, "No: BN sets the mean and the variance, and then adds beta, which the ReLU can cut off."),

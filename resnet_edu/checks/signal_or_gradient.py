@@ -22,7 +22,7 @@ def check_scale_for(answer, *, cases=((2.9e-6, 1.0, 55), (40.0, 0.5, 19)), seed=
             right=_scale,
             mistakes=SCALE_MISTAKES,
             close=close_numbers(1e-4, floor=0),
-            hint="Together the layers multiply the level by (scale / 2) ** (layers / 2). Solve this for the scale.",
+            hint="The layers multiply the level by (scale / 2) ** (layers / 2). Solve this for the scale.",
         )
         return "Right: a small change of the scale, to the power of many layers, is a large one of the level."
 
@@ -55,7 +55,7 @@ SCALE_MISTAKES = [
         "A larger level needs a larger scale.",
     ),
     (
-        lambda level, wanted, layers: _scale(level, wanted, layers - 1) if layers > 2 else 0.0,
+        lambda level, wanted, layers: _scale(level, wanted, layers - 1),
         "one layer does not count.",
         "The factor of each of the `layers` layers counts.",
     ),
@@ -142,6 +142,11 @@ STEP_MISTAKES = [
         "A step goes against the gradient.",
     ),
     (
+        lambda gradient, rate, epsilon: abs(_adam(gradient, rate, epsilon)),
+        "the signs were taken off.",
+        "A step goes against the gradient, up or down.",
+    ),
+    (
         lambda gradient, rate, epsilon: _adam(gradient, 1, epsilon),
         "the rate does not count.",
         "Multiply by the rate.",
@@ -162,9 +167,9 @@ STEP_MISTAKES = [
         "The factor in front has a numerator, too: √(1 - 0.999).",
     ),
     (
-        lambda gradient, rate, epsilon: _adam(gradient, rate, epsilon, 0.1 / np.sqrt(0.001)),
-        "the factor in front is upside down.",
-        "It is √(1 - 0.999) / (1 - 0.9).",
+        lambda gradient, rate, epsilon: 10 * _adam(gradient, rate, epsilon),
+        "it is ten times as long as it should be.",
+        "m = 0.1 g, and the factor in front is √(1 - 0.999) / (1 - 0.9), not the other way up.",
     ),
     (
         lambda gradient, rate, epsilon: _adam(gradient, rate, epsilon, 0.01),
@@ -185,11 +190,6 @@ STEP_MISTAKES = [
         lambda gradient, rate, epsilon: -rate * np.sqrt(0.001) * gradient / (abs(gradient) + epsilon),
         "v is the whole square of the gradient.",
         "It starts at 0: v = 0.999 · 0 + 0.001 g².",
-    ),
-    (
-        lambda gradient, rate, epsilon: 10 * _adam(gradient, rate, epsilon),
-        "m is the whole gradient.",
-        "It starts at 0: m = 0.9 · 0 + 0.1 g.",
     ),
     (
         lambda gradient, rate, epsilon: -rate * np.sign(gradient),
@@ -219,7 +219,7 @@ def check_interaction(answer, *, cases=((0.1, 0.2, 0.3, 0.9), (0.5, 0.9, 0.8, 0.
             close=close_numbers(1e-4, floor=1e-6),
             hint="Take what both bring and subtract what each brings alone. What a repair brings is a difference.",
         )
-        return "Right: above 0 the two need each other, below 0 they stand in each other's way."
+        return "Right: above 0 they bring more together than the sum, below 0 less."
 
     return run(answer, verify, hint="Its arguments are four numbers: neither, signal, steps, both.")
 

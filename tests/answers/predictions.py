@@ -10,7 +10,7 @@ CORRECT = {
     functools.partial(checks.check_prediction, "degradation"): ["c", "C", "(c)"],
     functools.partial(checks.check_prediction, "gradients_during"): ["c", "C", "c."],
     functools.partial(checks.check_prediction, "careful_epoch"): ["b", "B", "b."],
-    functools.partial(checks.check_prediction, "repaired"): ["b", "B", "b:"],
+    functools.partial(checks.check_prediction, "corners"): ["a", "A", "a:"],
     functools.partial(checks.check_prediction, "dead_stem"): ["c", "C", "c)"],
     functools.partial(checks.check_prediction, "zero_branch"): ["c", "C", "c)"],
     functools.partial(checks.check_prediction, "half_shortcut"): ["c", "C", "c:"],
@@ -60,9 +60,9 @@ WRONG = {
         ("", "not one of the options"),
         (0.7, "not one of the options"),
     ],
-    functools.partial(checks.check_prediction, "repaired"): [
-        ("a", "the best of the nine"),
-        ("c", "an eighth"),
+    functools.partial(checks.check_prediction, "corners"): [
+        ("b", "all three networks guess"),
+        ("c", "two of the three guess"),
         ("d", "not one of the options"),
         ("", "not one of the options"),
         (0.1, "not one of the options"),
