@@ -116,13 +116,15 @@ for scale in (2.0, 2.4, 2.8, 3.2):
 
 
 # %% tags=["nbval-check-output"]
+def last_accuracies(run, scale, rate):
+    rows = runs.select_rows(run, scale=scale, learning_rate=rate)
+    return [row["accuracy"][-1] for row in rows]
+
+
 def accuracies_at_rates(run, scale):
     """Describe the last accuracies of the three seeds, rate by rate."""
-    shown = ""
-    for rate in rates:
-        same = runs.select_rows(run, scale=scale, learning_rate=rate)
-        shown += f"{describe_spread([row['accuracy'][-1] for row in same], '.2f'):16}"
-    return shown
+    spreads = [describe_spread(last_accuracies(run, scale, rate), ".2f") for rate in rates]
+    return "".join(f"{spread:16}" for spread in spreads)
 
 
 print("plain-56, no BN, no L2 term: training accuracy after 8 epochs, three seeds")
@@ -183,15 +185,16 @@ checks.check_first_step(first_step)
 import keras
 
 sizes = 9 * np.repeat([16, 16 * 16, 16 * 32, 32 * 32, 32 * 64, 64 * 64], [1, 18, 1, 17, 1, 17])
+other_epsilon = runs.load_run("digits_epsilon")
 corners = {
-    "small signal, small steps": (2.0, 1e-7),
-    "small signal, usual steps": (2.0, 1e-12),
-    "usual signal, small steps": (3.2, 0.1),
-    "usual signal, usual steps": (3.2, 1e-7),
+    "small signal, small steps": (repaired, 2.0, 1e-7),
+    "small signal, usual steps": (other_epsilon, 2.0, 1e-12),
+    "usual signal, small steps": (other_epsilon, 3.2, 0.1),
+    "usual signal, usual steps": (repaired, 3.2, 1e-7),
 }
 print("kernels of plain-56, median      entry     first step   step 176, if it stays so")
-for label, (scale, epsilon) in corners.items():
-    rows = runs.select_rows(repaired, scale=scale, learning_rate=rates[0])
+for label, (run, scale, epsilon) in corners.items():
+    rows = runs.select_rows(run, scale=scale, learning_rate=rates[0])
     entries = np.median([row["norms"]["0"] / np.sqrt(sizes) for row in rows], axis=0)
     moved = keras.Variable(np.zeros(55))
     keras.optimizers.Adam(1.0, epsilon=epsilon).apply([entries.astype("float32")], [moved])
@@ -215,10 +218,8 @@ for label, (scale, epsilon) in corners.items():
 prediction_corners = "a"  ### SOLUTION
 
 # %% tags=["nbval-check-output"]
-other_epsilon = runs.load_run("digits_epsilon")
 print("accuracy after 8 epochs     ", *(f"rate {rate:<10}" for rate in rates))
-for label, (scale, epsilon) in corners.items():
-    run = repaired if epsilon == 1e-7 else other_epsilon
+for label, (run, scale, _) in corners.items():
     print(f"{label:28}", accuracies_at_rates(run, scale))
 print(runs.describe_run(other_epsilon))
 
@@ -256,17 +257,7 @@ checks.check_interaction(interaction)
 # %% tags=["nbval-check-output"]
 for rate in rates:
     neither, steps, signal, both = [
-        np.median(
-            [
-                row["accuracy"][-1]
-                for row in runs.select_rows(
-                    repaired if epsilon == 1e-7 else other_epsilon,
-                    scale=scale,
-                    learning_rate=rate,
-                )
-            ]
-        )
-        for scale, epsilon in corners.values()
+        np.median(last_accuracies(run, scale, rate)) for run, scale, _ in corners.values()
     ]
     print(
         f"rate {rate:<7} signal alone {signal - neither:+.3f}, steps alone "

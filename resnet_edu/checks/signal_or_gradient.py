@@ -127,27 +127,23 @@ def _tell_step(got, wanted):
 CORRECTION = 0.001**0.5 / 0.1
 
 
-def _adam(gradient, rate, epsilon, correction=CORRECTION):
+def _first_step(gradient, rate, epsilon, correction=CORRECTION):
     return -rate * correction * 0.1 * gradient / (np.sqrt(0.001 * gradient**2) + epsilon)
-
-
-def _first_step(gradient, rate, epsilon):
-    return _adam(gradient, rate, epsilon)
 
 
 STEP_MISTAKES = [
     (
-        lambda gradient, rate, epsilon: -_adam(gradient, rate, epsilon),
+        lambda gradient, rate, epsilon: -_first_step(gradient, rate, epsilon),
         "the sign is wrong.",
         "A step goes against the gradient.",
     ),
     (
-        lambda gradient, rate, epsilon: abs(_adam(gradient, rate, epsilon)),
+        lambda gradient, rate, epsilon: abs(_first_step(gradient, rate, epsilon)),
         "the signs were taken off.",
         "A step goes against the gradient, up or down.",
     ),
     (
-        lambda gradient, rate, epsilon: _adam(gradient, 1, epsilon),
+        lambda gradient, rate, epsilon: _first_step(gradient, 1, epsilon),
         "the rate does not count.",
         "Multiply by the rate.",
     ),
@@ -157,22 +153,22 @@ STEP_MISTAKES = [
         "In the formula above it is added to √v, which is not corrected.",
     ),
     (
-        lambda gradient, rate, epsilon: _adam(gradient, rate, epsilon, 1),
+        lambda gradient, rate, epsilon: _first_step(gradient, rate, epsilon, 1),
         "the factor in front is missing.",
         "m and v start at 0; √(1 - 0.999) / (1 - 0.9) makes up for it.",
     ),
     (
-        lambda gradient, rate, epsilon: _adam(gradient, rate, epsilon, 10),
+        lambda gradient, rate, epsilon: _first_step(gradient, rate, epsilon, 10),
         "only m was made up for, and not v.",
         "The factor in front has a numerator, too: √(1 - 0.999).",
     ),
     (
-        lambda gradient, rate, epsilon: 10 * _adam(gradient, rate, epsilon),
+        lambda gradient, rate, epsilon: 10 * _first_step(gradient, rate, epsilon),
         "it is ten times as long as it should be.",
         "m = 0.1 g, and the factor in front is √(1 - 0.999) / (1 - 0.9), not the other way up.",
     ),
     (
-        lambda gradient, rate, epsilon: _adam(gradient, rate, epsilon, 0.01),
+        lambda gradient, rate, epsilon: _first_step(gradient, rate, epsilon, 0.01),
         "the factor in front lacks its root.",
         "It is √(1 - 0.999) / (1 - 0.9).",
     ),
@@ -260,7 +256,7 @@ INTERACTION_MISTAKES = [
         "Do not divide: it is not a mean.",
     ),
     (
-        lambda neither, signal, steps, both: both - neither - (signal + steps) / 2 + neither,
+        lambda neither, signal, steps, both: both - (signal + steps) / 2,
         "the mean of what each brings alone was subtracted.",
         "Subtract their sum.",
     ),

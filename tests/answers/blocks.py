@@ -193,11 +193,16 @@ def activated(function, *, at_the_end=False):
 
 
 def padded(function):
-    """The right block, its zeros from a layer of their own, but for another activation in the branch."""
+    """A residual block with this activation in its branch, whose zeros come from a layer of their own.
 
-    def block(x, filters):
-        y = layers.Conv2D(filters, 3)(layers.ZeroPadding2D(1)(x))
+    At stride 2 they lie as PyTorch puts them, and not as padding="same" does.
+    """
+
+    def block(x, filters, stride=1):
+        y = layers.Conv2D(filters, 3, strides=stride)(layers.ZeroPadding2D(1)(x))
         y = layers.Conv2D(filters, 3)(layers.ZeroPadding2D(1)(function(bn(y))))
+        if x.shape[-1] != filters or stride != 1:
+            x = conv(x, filters, 1, stride)
         return relu(x + bn(y))
 
     return block
@@ -284,14 +289,6 @@ def without_stride_on_the_shortcut(x, filters, stride=1):
     if x.shape[-1] != filters or stride != 1:
         x = conv(x, filters, 1)
     return relu(x + y)
-
-
-def pytorch_padding(x, filters, stride=1):
-    y = layers.Conv2D(filters, 3, strides=stride)(layers.ZeroPadding2D(1)(x))
-    y = layers.Conv2D(filters, 3)(layers.ZeroPadding2D(1)(bn_relu(y)))
-    if x.shape[-1] != filters or stride != 1:
-        x = conv(x, filters, 1, stride)
-    return relu(x + bn(y))
 
 
 def pooled_shortcut(x, filters, stride=1):
@@ -454,7 +451,7 @@ CORRECT = {
         without_stride(with_helpers),
         without_stride(with_a_layer),
         without_stride(with_a_branch_model),
-        padded(ops.relu),
+        padded(relu),
         identity_block,
         called_by_keyword,
         told_in_vain,
@@ -498,7 +495,7 @@ WRONG = {
         (without_stride(identity_block), "stride"),
         (lambda x, filters, stride=1: identity_block(x, filters), "(8, 8, 16) and (8, 8, 32)"),
         (functools.partial(blocks.residual_block, name="a", shortcut="padding"), "channels of zeros"),
-        (pytorch_padding, "zeros around the map"),
+        (padded(relu), "zeros around the map"),
         (pooled_shortcut, "the convolution 1×1 from 16 to 32 channels"),
         (functools.partial(blocks.plain_block, name="a"), "a plain block"),
     ],
