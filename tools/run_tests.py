@@ -47,9 +47,11 @@ NOTEBOOKS = [
 # RESNET_EDU_QUICK=0 in the environment the step "lessons" trains as long as a learner does.
 LESSON_VARIABLES = {"KERAS_BACKEND": "tensorflow", "RESNET_EDU_QUICK": "1"}
 LESSON_LENGTH = {"RESNET_EDU_QUICK": os.environ.get("RESNET_EDU_QUICK", "1")}
-# Most of the time on JAX goes into compiling: every program once, whatever test or process needs it again.
+# Most of the time on JAX goes into compiling: every program once, whatever test or process needs it again, and
+# with LLVM's quick optimizations, as each runs only a few times.
 JAX_VARIABLES = {
     "KERAS_BACKEND": "jax",
+    "XLA_FLAGS": "--xla_backend_optimization_level=1",
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
 }
